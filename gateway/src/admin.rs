@@ -1,0 +1,149 @@
+//! The listener for operators: health, readiness, status, metrics.
+//!
+//! Health and readiness tell nothing but yes or no, so anybody who reaches the
+//! listener may ask; status and metrics want `HAPTA_ADMIN_KEY`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use ring::{hmac, rand};
+use serde_json::{Value, json};
+
+use crate::gateway::Gateway;
+
+#[derive(Clone)]
+struct Admin {
+    gateway: Arc<Gateway>,
+    /// None: no key is set, so nobody has it.
+    key: Option<Arc<Key>>,
+}
+
+/// The key, as a code of it: two codes are compared in constant time.
+struct Key {
+    secret: hmac::Key,
+    code: hmac::Tag,
+}
+
+/// The routes of the admin listener.
+pub fn router(gateway: Arc<Gateway>, key: Option<&str>) -> Router {
+    let admin = Admin {
+        gateway,
+        key: key.and_then(Key::new).map(Arc::new),
+    };
+    let guarded = Router::new()
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .layer(middleware::from_fn_with_state(admin.clone(), guard));
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .merge(guarded)
+        .with_state(admin)
+}
+
+impl Key {
+    fn new(key: &str) -> Option<Self> {
+        // Without randomness there is no safe comparison, so the key opens nothing.
+        let secret = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new()).ok()?;
+        let code = hmac::sign(&secret, key.as_bytes());
+        Some(Self { secret, code })
+    }
+
+    fn opens(&self, given: &str) -> bool {
+        hmac::verify(&self.secret, given.as_bytes(), self.code.as_ref()).is_ok()
+    }
+}
+
+async fn guard(
+    State(admin): State<Admin>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
+    match (&admin.key, given) {
+        (Some(key), Some(given)) if key.opens(given) => next.run(request).await,
+        (Some(_), _) => refuse(
+            StatusCode::UNAUTHORIZED,
+            "Send HAPTA_ADMIN_KEY as \"Authorization: Bearer KEY\".",
+        ),
+        (None, _) => refuse(
+            StatusCode::FORBIDDEN,
+            "HAPTA_ADMIN_KEY is not set, so nothing opens this.",
+        ),
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> Response {
+    match admin.gateway.upstream.health().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "PocketBase is away\n").into_response()
+        }
+    }
+}
+
+async fn status(State(admin): State<Admin>) -> Response {
+    let in_force = admin.gateway.in_force();
+    let rules: Vec<Value> = in_force
+        .generation
+        .rules()
+        .iter()
+        .map(|rule| json!({ "name": rule.name, "digest": rule.digest }))
+        .collect();
+    let body = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "generation": in_force.generation.number,
+        "digest": in_force.generation.digest,
+        "rules": rules,
+        "lastReloadFailure": admin.gateway.reload_failure(),
+    });
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], admin.gateway.metrics.text()).into_response()
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    let body = json!({ "status": status.as_u16(), "message": message, "data": {} });
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+
+    #[test]
+    fn only_the_key_opens() {
+        let key = Key::new("0123456789abcdef").unwrap();
+        assert!(key.opens("0123456789abcdef"));
+        for wrong in [
+            "",
+            "0123456789abcdeg",
+            "0123456789abcdef ",
+            "0123456789abcde",
+        ] {
+            assert!(!key.opens(wrong), "{wrong:?}");
+        }
+    }
+}

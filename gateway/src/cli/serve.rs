@@ -1,0 +1,41 @@
+//! `hapta serve`.
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::server::{self, ConfigFile};
+
+pub(super) fn run(file: ConfigFile) -> anyhow::Result<()> {
+    let config = file
+        .read()
+        .with_context(|| format!("the configuration {}", file.path.display()))?;
+    if file.environment.jwt_secret.is_some() {
+        tracing::info!(
+            "JWT_SECRET is set; PocketBase's own tokens are passed through, so nothing is signed with it yet"
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.server.worker_threads)
+        .thread_name("hapta-worker")
+        .enable_all()
+        .build()
+        .context("cannot start the worker threads")?;
+    runtime.block_on(async {
+        let mut terminated =
+            signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut interrupted =
+            signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+        let started = tokio::select! {
+            started = server::start(config, Some(file)) => started?,
+            _ = terminated.recv() => return Ok(()),
+            _ = interrupted.recv() => return Ok(()),
+        };
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("ending");
+        started.stop().await;
+        Ok(())
+    })
+}

@@ -1,0 +1,170 @@
+//! `hapta.toml` and the environment, as written and then as meant.
+//!
+//! `raw` is the file, word for word, unknown keys refused. [`Config`] is what
+//! follows from it: each station's settings, every path and default in place.
+
+mod collections;
+mod environment;
+mod pocketbase;
+mod raw;
+mod rules;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use environment::Environment;
+pub use pocketbase::PocketBase;
+pub use server::{Admin, Server, Tls};
+
+use crate::{rules as rule_station, sessions};
+
+/// Everything that can be configured, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// For clients.
+    pub server: Server,
+    /// None: no admin listener.
+    pub admin: Option<Admin>,
+    /// Where it is, or how it is started.
+    pub pocketbase: PocketBase,
+    /// From `[sessions]` and `superusers.routes`.
+    pub sessions: sessions::Settings,
+    /// From `[rules]`, `[[rule]]`, `[collections]` and `superusers.judged`.
+    pub rules: rule_station::Settings,
+    /// How many calls of rules may run at once, over all.
+    pub instances: u32,
+    /// When changed files are looked at.
+    pub watch: WatchTimes,
+    /// What needs no start to take effect.
+    pub serving: Serving,
+}
+
+/// What is served, beside the exposed collections. Takes effect on a reload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Serving {
+    /// Whether superusers, and their routes, are served.
+    pub superusers: bool,
+    /// How many records of a list may be read to fill one page when rules drop some.
+    pub list_scan: u32,
+}
+
+/// The watcher's times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchTimes {
+    /// Files are read when nothing has changed for so long.
+    pub debounce: Duration,
+    /// Files are looked at this often, whatever was noticed.
+    pub poll: Duration,
+}
+
+/// A configuration that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there, may not be read, or is no UTF-8.
+    #[error("cannot read the configuration {}: {problem}", file.display())]
+    Read {
+        /// As given on the command line.
+        file: PathBuf,
+        /// The system's own words.
+        problem: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong kind; toml's own words, with line and column.
+    #[error("{0}")]
+    Syntax(#[from] toml::de::Error),
+    /// TOML of the right kind, with a value that can't be used.
+    #[error("{key}: {problem}")]
+    Value {
+        /// As written in the file, or the environment variable.
+        key: String,
+        /// What was expected, too.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read or used; the message names file, key and what was expected.
+    pub fn read(file: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|problem| ConfigError::Read {
+            file: file.to_owned(),
+            problem,
+        })?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, folder, environment)
+    }
+
+    /// Resolves a configuration's text; paths in it are relative to the folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::read`].
+    pub fn parse(
+        text: &str,
+        folder: &Path,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let raw: raw::File = toml::from_str(text)?;
+        let superusers = raw.superusers.routes == raw::Switch::On;
+        Ok(Self {
+            pocketbase: pocketbase::resolve(raw.pocketbase, folder, environment)?,
+            admin: server::resolve_admin(raw.admin, environment)?,
+            server: server::resolve(raw.server, folder, environment)?,
+            sessions: sessions::Settings {
+                verified_for: raw.sessions.verified_for,
+                remembered: raw.sessions.remembered,
+                superusers,
+            },
+            instances: rules::instances(&raw.rules)?,
+            watch: WatchTimes {
+                debounce: raw.rules.debounce,
+                poll: raw.rules.poll,
+            },
+            serving: Serving {
+                superusers,
+                list_scan: raw.rules.list_scan,
+            },
+            rules: rules::resolve(
+                raw.rules,
+                raw.rule,
+                raw.collections,
+                &raw.superusers,
+                folder,
+            )?,
+        })
+    }
+
+    /// The names of the sections that differ and take effect only at a start.
+    #[must_use]
+    pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let mut sections = Vec::new();
+        let mut note = |differs: bool, section| {
+            if differs {
+                sections.push(section);
+            }
+        };
+        note(self.server != other.server, "[server]");
+        note(self.admin != other.admin, "[admin]");
+        note(self.pocketbase != other.pocketbase, "[pocketbase]");
+        note(
+            self.sessions != other.sessions,
+            "[sessions] or superusers.routes",
+        );
+        note(self.instances != other.instances, "rules.instances");
+        note(self.watch != other.watch, "rules.debounce or rules.poll");
+        sections
+    }
+}
+
+fn invalid(key: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value {
+        key: key.into(),
+        problem: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! `hapta.toml` as it is written. The comments here are for readers of the
+//! code; `hapta.example.toml` has every key with its explanation.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) server: Server,
+    pub(super) admin: Option<Admin>,
+    #[serde(default)]
+    pub(super) pocketbase: PocketBase,
+    #[serde(default)]
+    pub(super) sessions: Sessions,
+    #[serde(default)]
+    pub(super) superusers: Superusers,
+    #[serde(default)]
+    pub(super) rules: Rules,
+    #[serde(default)]
+    pub(super) rule: Vec<Rule>,
+    #[serde(default)]
+    pub(super) collections: BTreeMap<String, Collection>,
+}
+
+/// `[server]`: where clients connect.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Server {
+    pub(super) listen: SocketAddr,
+    pub(super) origins: Vec<String>,
+    pub(super) worker_threads: usize,
+    pub(super) max_body: ByteSize,
+    pub(super) max_requests: usize,
+    pub(super) max_connections: usize,
+    #[serde(with = "humantime_serde")]
+    pub(super) header_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub(super) request_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    pub(super) shutdown_timeout: Duration,
+    pub(super) tls: Option<Tls>,
+}
+
+/// `[server.tls]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+/// `[admin]`: the listener for operators.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Admin {
+    pub(super) listen: SocketAddr,
+}
+
+/// `[pocketbase]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PocketBase {
+    pub(super) url: Option<String>,
+    pub(super) run: Option<Run>,
+    pub(super) superuser: Option<Superuser>,
+    pub(super) forwarding_header: String,
+    #[serde(with = "humantime_serde")]
+    pub(super) timeout: Duration,
+    pub(super) max_response: ByteSize,
+    #[serde(with = "humantime_serde")]
+    pub(super) schema_interval: Duration,
+}
+
+/// `[pocketbase] run`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Run {
+    pub(super) binary: PathBuf,
+    pub(super) data: PathBuf,
+    pub(super) listen: SocketAddr,
+    #[serde(default)]
+    pub(super) args: Vec<String>,
+}
+
+/// `[pocketbase] superuser`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Superuser {
+    pub(super) email: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+}
+
+/// `[sessions]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sessions {
+    #[serde(with = "humantime_serde")]
+    pub(super) verified_for: Duration,
+    pub(super) remembered: usize,
+}
+
+/// `[superusers]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Superusers {
+    pub(super) routes: Switch,
+    pub(super) judged: bool,
+}
+
+/// `"on"` or `"off"`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
+/// `[rules]`: the folder, and what applies to every rule.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Rules {
+    pub(super) folder: Option<PathBuf>,
+    pub(super) instances: u32,
+    pub(super) list_scan: u32,
+    #[serde(with = "humantime_serde")]
+    pub(super) debounce: Duration,
+    #[serde(with = "humantime_serde")]
+    pub(super) poll: Duration,
+    #[serde(with = "humantime_serde")]
+    pub(super) cpu: Duration,
+    #[serde(with = "humantime_serde")]
+    pub(super) deadline: Duration,
+    pub(super) memory: ByteSize,
+    pub(super) host_calls: u32,
+    pub(super) edits: ByteSize,
+    pub(super) running: u32,
+}
+
+/// `[[rule]]`: a rule with an entry of its own. Limits left out are those of `[rules]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) file: PathBuf,
+    #[serde(default)]
+    pub(super) settings: toml::Table,
+    #[serde(default, with = "humantime_serde::option")]
+    pub(super) cpu: Option<Duration>,
+    #[serde(default, with = "humantime_serde::option")]
+    pub(super) deadline: Option<Duration>,
+    pub(super) memory: Option<ByteSize>,
+    pub(super) host_calls: Option<u32>,
+    pub(super) edits: Option<ByteSize>,
+    pub(super) running: Option<u32>,
+}
+
+/// `[collections.NAME]`. Without `rules` the start is refused, by us and not by
+/// serde, so that the message can say what the choices are.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Collection {
+    pub(super) rules: Option<Judges>,
+}
+
+/// `"folder"`, `"pocketbase"`, or the names of rules.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Judges {
+    Word(String),
+    Names(Vec<String>),
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            origins: vec!["*".to_owned()],
+            worker_threads: 0,
+            max_body: ByteSize::mib(2),
+            max_requests: 1_024,
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_mins(1),
+            shutdown_timeout: Duration::from_secs(10),
+            tls: None,
+        }
+    }
+}
+
+impl Default for PocketBase {
+    fn default() -> Self {
+        Self {
+            url: None,
+            run: None,
+            superuser: None,
+            forwarding_header: "X-Real-IP".to_owned(),
+            timeout: Duration::from_secs(30),
+            max_response: ByteSize::mib(16),
+            schema_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            verified_for: Duration::from_secs(5),
+            remembered: 10_000,
+        }
+    }
+}
+
+impl Default for Superusers {
+    fn default() -> Self {
+        Self {
+            routes: Switch::Off,
+            judged: true,
+        }
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let limits = crate::rules::Limits::default();
+        Self {
+            folder: None,
+            instances: 128,
+            list_scan: 5_000,
+            debounce: Duration::from_millis(100),
+            poll: Duration::from_secs(10),
+            cpu: limits.cpu,
+            deadline: limits.deadline,
+            memory: limits.memory,
+            host_calls: limits.host_calls,
+            edits: limits.edits,
+            running: limits.running,
+        }
+    }
+}
+
+impl std::fmt::Debug for Superuser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Superuser")
+    }
+}

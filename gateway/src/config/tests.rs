@@ -1,0 +1,275 @@
+//! What a configuration may say, and what it is told when it may not.
+
+use std::path::Path;
+
+use super::*;
+use crate::rules::Exposed;
+use crate::upstream::{self, Credential};
+
+const BASE: &str = r#"
+    [pocketbase]
+    url = "http://127.0.0.1:8091"
+    superuser = { email = "a@b.c", password = "secret" }
+"#;
+
+fn parse(more: &str) -> Result<Config, ConfigError> {
+    Config::parse(
+        &format!("{BASE}\n{more}"),
+        Path::new("/etc/hapta"),
+        &Environment::default(),
+    )
+}
+
+#[track_caller]
+fn refuses(more: &str, expected: &str) {
+    let message = parse(more).unwrap_err().to_string();
+    assert!(message.contains(expected), "{message}");
+}
+
+#[test]
+fn every_default_is_in_place() {
+    let config = parse("").unwrap();
+    assert_eq!(config.server.listen.port(), 8090);
+    assert!(config.server.worker_threads > 0);
+    assert!(config.rules.exposed.is_empty());
+    assert!(!config.serving.superusers && config.rules.judge_superusers);
+}
+
+#[test]
+fn unknown_keys_are_refused_by_name_and_line() {
+    refuses("[server]\nlissten = \"1\"", "unknown field `lissten`");
+    refuses("[surver]", "unknown field `surver`");
+    refuses(
+        "[collections.posts]\nrules = \"folder\"\nextra = 1",
+        "extra",
+    );
+}
+
+#[test]
+fn a_collection_says_who_judges_it() {
+    refuses(
+        "[collections.posts]",
+        "collections.posts: does not say who judges it",
+    );
+    refuses(
+        "[collections.posts]\nrules = \"nobody\"",
+        "none of the choices",
+    );
+    refuses("[collections.posts]\nrules = []", "names no rule");
+    refuses(
+        "[collections.posts]\nrules = \"folder\"",
+        "rules.folder is not set",
+    );
+    let config = parse("[collections.posts]\nrules = [\"a\", \"b\"]").unwrap();
+    assert_eq!(
+        config.rules.exposed["posts"],
+        Exposed::Rules(vec!["a".to_owned(), "b".to_owned()])
+    );
+}
+
+#[test]
+fn superusers_are_all_or_nothing() {
+    refuses(
+        "[collections._superusers]\nrules = \"pocketbase\"",
+        "superusers.routes is \"off\"",
+    );
+    let config = parse("[superusers]\nroutes = \"on\"").unwrap();
+    assert_eq!(config.rules.exposed["_superusers"], Exposed::PocketBase);
+    assert!(config.sessions.superusers);
+}
+
+#[test]
+fn a_rule_has_the_limits_of_all_but_for_its_own() {
+    let config = parse(
+        "[rules]\nmemory = \"8MiB\"\n[[rule]]\nname = \"a\"\nfile = \"a.wasm\"\ncpu = \"3ms\"\nsettings = { list = [1] }",
+    )
+    .unwrap();
+    let source = &config.rules.sources[0];
+    assert_eq!(source.file, Path::new("/etc/hapta/a.wasm"));
+    assert_eq!(source.settings, r#"{"list":[1]}"#);
+    assert_eq!(
+        (source.limits.cpu.as_millis(), source.limits.memory.as_u64()),
+        (3, 8 << 20)
+    );
+    refuses(
+        "[rules]\ncpu = \"0s\"",
+        "rules, cpu: must be more than nothing",
+    );
+    refuses("[rules]\ninstances = 0", "rules.instances");
+}
+
+#[test]
+fn the_original_environment_wins_over_the_file() {
+    let environment = Environment {
+        db_url: Some("http://10.0.0.1:80".to_owned()),
+        admin_email: Some("e@f.g".to_owned()),
+        admin_password: Some("other".to_owned()),
+        admin_key: Some("0123456789abcdef".to_owned()),
+        ssl_enabled: Some("true".to_owned()),
+        jwt_secret: Some("0123456789abcdef".to_owned()),
+    };
+    let text = format!("{BASE}\n[admin]\nlisten = \"127.0.0.1:1\"");
+    let config = Config::parse(&text, Path::new("/x"), &environment).unwrap();
+    assert_eq!(config.pocketbase.upstream.url.host(), Some("10.0.0.1"));
+    assert_eq!(
+        config.pocketbase.upstream.credential,
+        Credential::Password {
+            email: "e@f.g".to_owned(),
+            password: "other".to_owned()
+        }
+    );
+    assert_eq!(
+        config.server.tls.unwrap().certificate,
+        Path::new("/x/certs/public.pem")
+    );
+    assert!(config.admin.unwrap().key.is_some());
+
+    let short = Environment {
+        jwt_secret: Some("short".to_owned()),
+        ..environment
+    };
+    let message = Config::parse(&text, Path::new("/x"), &short)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("JWT_SECRET: is too short") && !message.contains("\"short\""),
+        "{message}"
+    );
+}
+
+#[test]
+fn secrets_do_not_show_in_debug_output() {
+    let config = parse("").unwrap();
+    let shown = format!("{config:?}");
+    assert!(
+        !shown.contains("secret") && !shown.contains("a@b.c"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_place_of_pocketbase_is_said_once_and_in_full() {
+    let check = |text: &str, expected: &str| {
+        let message = Config::parse(text, Path::new("/"), &Environment::default())
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(expected), "{message}");
+    };
+    check("", "needs a url");
+    check("[pocketbase]\nurl = \"ftp://x\"", "must begin with http://");
+    check(
+        "[pocketbase]\nurl = \"https://x\"",
+        "https is not supported yet",
+    );
+    check("[pocketbase]\nurl = \"http://x/y\"", "no path");
+    check(
+        "[pocketbase]\nurl = \"http://x\"",
+        "needs email and password",
+    );
+    check(
+        "[pocketbase]\nurl = \"http://x\"\nrun = { binary = \"b\", data = \"d\", listen = \"127.0.0.1:1\" }",
+        "both a url",
+    );
+    check(
+        "[pocketbase]\nurl = \"http://x\"\nforwarding_header = \"X-Mine\"",
+        "must be one of",
+    );
+}
+
+const EXAMPLE: &str = include_str!("../../hapta.example.toml");
+
+#[test]
+fn the_example_loads_and_is_the_default_but_for_places() {
+    let example = Config::parse(EXAMPLE, Path::new("/etc/hapta"), &Environment::default()).unwrap();
+    let default = parse("[admin]\nlisten = \"127.0.0.1:8092\"").unwrap();
+    assert_eq!(example.server, default.server);
+    assert_eq!(example.admin, default.admin);
+    assert_eq!(example.sessions, default.sessions);
+    assert_eq!(example.instances, default.instances);
+    assert_eq!(example.watch, default.watch);
+    assert_eq!(example.serving, default.serving);
+    assert_eq!(example.rules.limits, default.rules.limits);
+    assert_eq!(
+        example.rules.judge_superusers,
+        default.rules.judge_superusers
+    );
+    let upstream = upstream::Settings {
+        credential: default.pocketbase.upstream.credential.clone(),
+        ..example.pocketbase.upstream
+    };
+    assert_eq!(upstream, default.pocketbase.upstream);
+}
+
+#[test]
+fn the_example_has_every_key() {
+    // Settings that are left out begin right after their `#`, comments after a space.
+    let full: Vec<&str> = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => setting,
+            Some(_) | None => line,
+        })
+        .collect();
+    let full = full.join("\n");
+    toml::from_str::<raw::File>(&full).unwrap();
+    assert_eq!(keys_of("[server.tls]"), ["certificate", "key"]);
+    let whole = toml::Value::Table(toml::from_str(&full).unwrap());
+    assert_eq!(absent("", &[&whole]), Vec::<String>::new());
+}
+
+/// The keys that the file takes under a header: it names them when it is given another.
+fn keys_of(header: &str) -> Vec<String> {
+    let error = toml::from_str::<raw::File>(&format!("{header}\nno-such-key = 0")).unwrap_err();
+    error
+        .message()
+        .split_once("unknown field `no-such-key`, expected ")
+        .map(|(_, keys)| keys.split('`').skip(1).step_by(2))
+        .map_or_else(Vec::new, |keys| keys.map(str::to_owned).collect())
+}
+
+/// The keys below a path that none of these sections has.
+fn absent(path: &str, sections: &[&toml::Value]) -> Vec<String> {
+    // A section, a section of sections with names of one's own, or one of many.
+    let headers = match path {
+        "" => vec![String::new()],
+        _ => vec![
+            format!("[{path}]"),
+            format!("[{path}.any]"),
+            format!("[[{path}]]"),
+        ],
+    };
+    let Some((kind, keys)) = headers
+        .iter()
+        .map(|header| keys_of(header))
+        .enumerate()
+        .find(|(_, keys)| !keys.is_empty())
+    else {
+        return Vec::new();
+    };
+    let (path, inner): (_, Vec<&toml::Value>) = match kind {
+        0 => (path.to_owned(), sections.to_vec()),
+        1 => {
+            let tables = sections.iter().filter_map(|section| section.as_table());
+            let inner = tables.flat_map(toml::Table::values).collect();
+            (format!("{path}.any"), inner)
+        }
+        _ => {
+            let lists = sections.iter().filter_map(|section| section.as_array());
+            (path.to_owned(), lists.flatten().collect())
+        }
+    };
+    keys.iter()
+        .flat_map(|key| {
+            let path = format!("{path}.{key}").trim_start_matches('.').to_owned();
+            let there: Vec<&toml::Value> = inner
+                .iter()
+                .filter_map(|section| section.get(key))
+                .collect();
+            if there.is_empty() {
+                vec![path]
+            } else {
+                absent(&path, &there)
+            }
+        })
+        .collect()
+}

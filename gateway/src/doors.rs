@@ -1,0 +1,4 @@
+//! The doors: each turns what it heard into requests for the one pipeline, and
+//! decides nothing.
+
+pub mod http;

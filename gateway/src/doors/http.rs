@@ -1,0 +1,64 @@
+//! The HTTP door: what the official SDKs speak.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Method, Request, Response};
+use http_body_util::BodyExt;
+
+use crate::gateway::Gateway;
+use crate::pipeline::{self, ResponseBody};
+
+/// Every path leads to the pipeline: the table of routes is in `operation`.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new().fallback(hear).with_state(gateway)
+}
+
+async fn hear(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let is_head = request.method() == Method::HEAD;
+    let (parts, body) = request.into_parts();
+    let request = pipeline::Request {
+        path: path(&parts.uri),
+        query: parts.uri.query().map(str::to_owned),
+        method: parts.method,
+        headers: parts.headers,
+        address: address(peer.ip()),
+        body: body.map_err(std::io::Error::other).boxed_unsync(),
+    };
+    write(pipeline::serve(&gateway, request).await, is_head)
+}
+
+/// The path of a request in origin form. A whole URL in the request line
+/// (absolute form) is passed on as it is, so that the parser refuses it.
+fn path(uri: &axum::http::Uri) -> String {
+    match uri.scheme() {
+        Some(_) => uri.to_string(),
+        None => uri.path().to_owned(),
+    }
+}
+
+/// One client has one address, whichever family its socket speaks.
+fn address(ip: IpAddr) -> IpAddr {
+    ip.to_canonical()
+}
+
+fn write(response: pipeline::Response, is_head: bool) -> Response<Body> {
+    let body = match response.body {
+        ResponseBody::Empty => Body::empty(),
+        // Its length is told all the same: hyper counts what it does not send.
+        ResponseBody::Bytes(bytes) => Body::from(bytes),
+        ResponseBody::File(_) if is_head => Body::empty(),
+        ResponseBody::File(file) => Body::new(file.body),
+    };
+    let mut written = Response::new(body);
+    *written.status_mut() = response.status;
+    *written.headers_mut() = response.headers;
+    written
+}

@@ -1,0 +1,383 @@
+//! Every way to fail, and what the client is told: a status and PocketBase's
+//! `{"status", "message", "data"}`.
+//!
+//! The stations' errors know nothing of HTTP; here alone each gets its status.
+//! The public text and the private cause are two things: the cause goes to the
+//! exchange's one log line and nowhere else. A refusal of the gateway's own is
+//! told under `data["@gateway"]`, one of a rule under `data["@rule"]`: no field
+//! can have such a name.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::exchange::json::JsonError;
+use crate::exchange::login::LoginError;
+use crate::exchange::write::WriteError;
+use crate::operation::OperationError;
+use crate::record::ShapeError;
+use crate::rules::{Denial, Fault, RuleError};
+use crate::schema::PathError;
+use crate::sessions::SessionError;
+use crate::upstream::UpstreamError;
+
+/// Why an exchange ends without what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not a request that the gateway understands and serves.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// No collection of that name, or none that is exposed: the client can't tell.
+    #[error("the collection \"{0}\" is not served here")]
+    NotExposed(String),
+    /// A superuser route where superusers are not served.
+    #[error("superuser routes are not served here")]
+    SuperuserRoute,
+    /// A superuser route, asked for by somebody else.
+    #[error("the route is for superusers")]
+    NotSuperuser,
+    /// It is not known who asks, or not allowed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The body is not one that the operation takes.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// A filter, sort or expand that reaches for what may not be asked about.
+    #[error("the {part} is refused at \"{path}\": {problem}")]
+    Reach {
+        /// `filter`, `sort` or `expand`.
+        part: &'static str,
+        /// As the client wrote it, segments joined by dots.
+        path: String,
+        /// Only the first is told.
+        problem: ReachProblem,
+    },
+    /// A rule denied it, or gave no verdict that counts.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// PocketBase gave no answer that can be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// An answer of PocketBase in which records can't be found for sure.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// Rules dropped so many records that a page could not be filled in time.
+    #[error(
+        "read {scanned} records and found too few that may be seen; narrow the list with a filter"
+    )]
+    Sparse {
+        /// Records, dropped or not.
+        scanned: u32,
+    },
+    /// More requests under way than the gateway takes.
+    #[error("too many requests under way")]
+    Busy,
+    /// Longer than `server.request_timeout`; what was sent to PocketBase may be done.
+    #[error("the exchange took too long")]
+    Late,
+    /// A panic of the gateway's own.
+    #[error("the gateway failed")]
+    Internal,
+}
+
+/// What is wrong with a body.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// With the bound, `server.max_body`.
+    #[error("the body is larger than {0}")]
+    TooLarge(bytesize::ByteSize),
+    /// None, another, or two: multipart too, for now.
+    #[error("a body must be sent as application/json")]
+    ContentType,
+    /// Compressed bytes could unfold beyond every bound.
+    #[error("a body in a Content-Encoding is not taken")]
+    Encoding,
+    /// More than nothing, `null` or `{}`.
+    #[error("the operation takes no body")]
+    Unwanted,
+    /// Some other JSON, or no bytes where a login needs some.
+    #[error("the body must be a JSON object")]
+    NoObject,
+    /// The client is gone, or its framing is broken.
+    #[error("the body did not arrive whole")]
+    Cut,
+    /// Not JSON, beyond its bounds, or with a key twice.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// A key that the collection doesn't take.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Not the members of a login.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+/// Why a path into the records is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachProblem {
+    /// It leads nowhere, or where nobody may go.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// Even where PocketBase would let it pass.
+    #[error("it leads to a collection that is not served here")]
+    NotExposed,
+    /// With the field: who can filter or sort by it can find it out.
+    #[error("a rule may hide the field \"{0}\"")]
+    MayBeHidden(String),
+}
+
+/// What the client is told.
+#[derive(Debug)]
+pub struct Told {
+    /// 400 to 599.
+    pub status: StatusCode,
+    /// `{status, message, data}`.
+    pub body: Value,
+    /// A word for logs and metrics.
+    pub code: String,
+}
+
+impl Error {
+    /// Whether the schema may be out of date: worth one look before refusing.
+    #[must_use]
+    pub fn is_mismatch(&self) -> bool {
+        match self {
+            Self::NotExposed(_)
+            | Self::Reach {
+                problem: ReachProblem::Path(_) | ReachProblem::NotExposed,
+                ..
+            }
+            | Self::Session(SessionError::Collection)
+            | Self::Body(BodyError::Write(WriteError::UnknownField { .. })) => true,
+            Self::Operation(_)
+            | Self::SuperuserRoute
+            | Self::NotSuperuser
+            | Self::Session(_)
+            | Self::Body(_)
+            | Self::Reach { .. }
+            | Self::Rule(_)
+            | Self::Upstream(_)
+            | Self::Shape(_)
+            | Self::Sparse { .. }
+            | Self::Busy
+            | Self::Late
+            | Self::Internal => false,
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        if let Self::Rule(RuleError::Denied { denial, .. }) = self {
+            return denied(denial);
+        }
+        let (status, code) = self.status_and_code();
+        // Behind a failure of ours is what the client can't mend and need not know.
+        let message = if status.is_server_error() || matches!(self, Self::Rule(_)) {
+            "The gateway can't answer this request now.".to_owned()
+        } else {
+            sentence(&self.to_string())
+        };
+        let reason = json!({ "@gateway": { "code": code, "message": message } });
+        Told {
+            status,
+            body: shape(status, &message, &reason),
+            code: code.to_owned(),
+        }
+    }
+
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Operation(error) => operation(error),
+            Self::NotExposed(_) => (StatusCode::NOT_FOUND, "not_exposed"),
+            Self::SuperuserRoute => (StatusCode::FORBIDDEN, "superuser_route"),
+            Self::NotSuperuser => (StatusCode::FORBIDDEN, "not_superuser"),
+            Self::Session(error) => session(error),
+            Self::Body(error) => body(error),
+            Self::Reach { problem, .. } => match problem {
+                ReachProblem::Path(_) => (StatusCode::BAD_REQUEST, "unknown_path"),
+                ReachProblem::NotExposed => (StatusCode::FORBIDDEN, "not_exposed"),
+                ReachProblem::MayBeHidden(_) => (StatusCode::FORBIDDEN, "hidden_field"),
+            },
+            Self::Rule(error) => rule(error),
+            Self::Upstream(error) => upstream(error),
+            Self::Shape(_) => (StatusCode::BAD_GATEWAY, "upstream_shape"),
+            Self::Sparse { .. } => (StatusCode::BAD_REQUEST, "sparse_list"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Late => (StatusCode::SERVICE_UNAVAILABLE, "late"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+fn operation(error: &OperationError) -> (StatusCode, &'static str) {
+    match error {
+        OperationError::UnknownRoute => (StatusCode::NOT_FOUND, "unknown_route"),
+        OperationError::NotServed { .. } => (StatusCode::NOT_FOUND, "not_served"),
+        OperationError::Path(_) => (StatusCode::BAD_REQUEST, "path"),
+        OperationError::Query { .. }
+        | OperationError::Part { .. }
+        | OperationError::QueryString(_) => (StatusCode::BAD_REQUEST, "query"),
+        OperationError::Filter(_) => (StatusCode::BAD_REQUEST, "filter"),
+    }
+}
+
+fn session(error: &SessionError) -> (StatusCode, &'static str) {
+    match error {
+        SessionError::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
+        SessionError::Header => (StatusCode::UNAUTHORIZED, "token_header"),
+        SessionError::Token(_) | SessionError::Collection | SessionError::Refused => {
+            (StatusCode::UNAUTHORIZED, "token_invalid")
+        }
+        SessionError::Superuser => (StatusCode::FORBIDDEN, "superuser"),
+        SessionError::Upstream(error) => upstream(error),
+    }
+}
+
+fn body(error: &BodyError) -> (StatusCode, &'static str) {
+    match error {
+        BodyError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        BodyError::ContentType | BodyError::Encoding => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_type")
+        }
+        BodyError::Unwanted => (StatusCode::BAD_REQUEST, "body_unwanted"),
+        BodyError::NoObject | BodyError::Json(_) => (StatusCode::BAD_REQUEST, "body_json"),
+        BodyError::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
+        BodyError::Write(_) | BodyError::Login(_) => (StatusCode::BAD_REQUEST, "body_key"),
+    }
+}
+
+fn rule(error: &RuleError) -> (StatusCode, &'static str) {
+    match error {
+        // Told in the rule's own words: see `told`.
+        RuleError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
+        RuleError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "rule_busy"),
+        RuleError::Unexposed { .. } => (StatusCode::FORBIDDEN, "not_exposed"),
+        RuleError::Faulted { fault, .. } => match fault {
+            Fault::Trap(_) => (StatusCode::INTERNAL_SERVER_ERROR, "rule_trap"),
+            Fault::Cpu => (StatusCode::SERVICE_UNAVAILABLE, "rule_cpu"),
+            Fault::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "rule_deadline"),
+            Fault::Memory => (StatusCode::INTERNAL_SERVER_ERROR, "rule_memory"),
+            Fault::Stack => (StatusCode::INTERNAL_SERVER_ERROR, "rule_stack"),
+            Fault::HostCalls => (StatusCode::INTERNAL_SERVER_ERROR, "rule_host_calls"),
+            Fault::UndeclaredField(_) | Fault::UndeclaredDrop => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "rule_undeclared")
+            }
+            Fault::Host => (StatusCode::INTERNAL_SERVER_ERROR, "rule_host"),
+            Fault::BadEdit(_) => (StatusCode::INTERNAL_SERVER_ERROR, "rule_edit"),
+        },
+    }
+}
+
+fn upstream(error: &UpstreamError) -> (StatusCode, &'static str) {
+    match error {
+        UpstreamError::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_away"),
+        UpstreamError::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_late"),
+        UpstreamError::TooLarge(_) => (StatusCode::BAD_GATEWAY, "upstream_too_large"),
+        UpstreamError::Garbled(_) | UpstreamError::Schema(_) => {
+            (StatusCode::BAD_GATEWAY, "upstream_shape")
+        }
+        UpstreamError::Credential(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_credential"),
+    }
+}
+
+fn denied(denial: &Denial) -> Told {
+    let status = StatusCode::from_u16(denial.status).unwrap_or(StatusCode::FORBIDDEN);
+    let mut data = Map::new();
+    for field in &denial.fields {
+        data.insert(
+            field.field.clone(),
+            json!({ "code": field.code, "message": field.message }),
+        );
+    }
+    data.insert(
+        "@rule".to_owned(),
+        json!({ "code": denial.code, "message": denial.message }),
+    );
+    let message = if denial.message.is_empty() {
+        "A rule refused the request."
+    } else {
+        &denial.message
+    };
+    Told {
+        status,
+        body: shape(status, message, &data.into()),
+        code: denial.code.clone(),
+    }
+}
+
+fn shape(status: StatusCode, message: &str, data: &Value) -> Value {
+    json!({ "status": status.as_u16(), "message": message, "data": data })
+}
+
+/// An error's text as PocketBase would put it: a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::FieldError;
+
+    #[test]
+    fn a_denial_speaks_in_the_rules_words() {
+        let denial = Denial {
+            status: 422,
+            code: "too_long".to_owned(),
+            message: "Shorten it.".to_owned(),
+            fields: vec![FieldError {
+                field: "title".to_owned(),
+                code: "max".to_owned(),
+                message: "80".to_owned(),
+            }],
+        };
+        let told = Error::from(RuleError::Denied {
+            rule: "r".to_owned(),
+            denial,
+        })
+        .told();
+        assert_eq!(told.status, 422);
+        assert_eq!(told.body["message"], "Shorten it.");
+        assert_eq!(told.body["data"]["title"]["code"], "max");
+        assert_eq!(told.body["data"]["@rule"]["code"], "too_long");
+    }
+
+    #[test]
+    fn a_fault_tells_a_code_and_no_cause() {
+        let fault = Fault::Trap("wasm `unreachable` at secret_function".to_owned());
+        let told = Error::from(RuleError::Faulted {
+            rule: "secret".to_owned(),
+            fault,
+        })
+        .told();
+        assert_eq!(told.status, 500);
+        assert_eq!(told.body["data"]["@gateway"]["code"], "rule_trap");
+        assert!(!told.body.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn the_cause_of_an_outage_is_not_told() {
+        let told = Error::from(UpstreamError::Away("connect to 10.1.2.3".to_owned())).told();
+        assert_eq!(told.status, 503);
+        assert!(!told.body.to_string().contains("10.1.2.3"));
+    }
+
+    #[test]
+    fn a_refusal_names_the_culprit() {
+        let told = Error::from(OperationError::Query {
+            key: "Filter".to_owned(),
+            problem: "unknown",
+        })
+        .told();
+        assert_eq!(
+            told.body["message"],
+            "The query parameter \"Filter\" is refused: unknown."
+        );
+        assert_eq!(told.body["status"], 400);
+    }
+}

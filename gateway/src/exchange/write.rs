@@ -1,0 +1,316 @@
+//! The body of a create or an update: whose fields it sets, and how.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::schema::{Collection, CollectionKind, Field, FieldKind};
+
+/// A key of a body: a field's name and what is done to the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldKey<'a> {
+    /// The field's name.
+    pub base: &'a str,
+    /// What is done to it.
+    pub modifier: Modifier,
+}
+
+/// What a key does to its field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modifier {
+    /// `field`: replaces the value.
+    Set,
+    /// `field+`: adds a number, or values at the end.
+    Append,
+    /// `+field`: adds values at the beginning.
+    Prepend,
+    /// `field-`: subtracts a number, or takes values away.
+    Remove,
+    /// `field:autogenerate`: lets PocketBase make a value.
+    Autogenerate,
+}
+
+/// Why a body is no change to a record.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// No field of the collection has that name.
+    #[error("the collection {collection} has no field for the key \"{key}\"")]
+    UnknownField {
+        /// As the schema spells it.
+        collection: String,
+        /// As sent.
+        key: String,
+    },
+    /// The field can't be changed in that way.
+    #[error("the key \"{key}\" has a modifier that its field does not take")]
+    Modifier {
+        /// As sent.
+        key: String,
+    },
+    /// Two keys change one field: PocketBase applies them in the order of
+    /// their length, and no rule could tell what comes out.
+    #[error("the field \"{field}\" is changed by more than one key")]
+    Ambiguous {
+        /// The field's name.
+        field: String,
+    },
+}
+
+/// Sent along by PocketBase with each record, and so sent back by clients;
+/// PocketBase ignores them. No field can have such a name.
+const IGNORED: [&str; 3] = ["collectionId", "collectionName", "expand"];
+/// Of auth collections, beside their fields.
+const PASSWORD_KEYS: [&str; 2] = ["passwordConfirm", "oldPassword"];
+
+/// Checks every key against the collection's fields, and drops those that
+/// PocketBase ignores. Hidden fields stay: rules are to see them, and
+/// PocketBase drops them for all but superusers.
+///
+/// # Errors
+/// A key that PocketBase would not apply, or not alone.
+pub fn check_record_body(
+    body: Map<String, Value>,
+    collection: &Collection,
+) -> Result<Map<String, Value>, WriteError> {
+    let mut kept = Map::new();
+    for (key, value) in body {
+        if is_kept(&key, collection)? {
+            kept.insert(key, value);
+        }
+    }
+    let mut bases: Vec<&str> = kept.keys().map(|key| FieldKey::parse(key).base).collect();
+    bases.sort_unstable();
+    match bases
+        .iter()
+        .zip(bases.iter().skip(1))
+        .find(|(one, next)| one == next)
+    {
+        Some((field, _)) => Err(WriteError::Ambiguous {
+            field: (*field).to_owned(),
+        }),
+        None => Ok(kept),
+    }
+}
+
+/// The bare names of the fields that a body changes, sorted, each once.
+#[must_use]
+pub fn changes(body: &Map<String, Value>) -> Vec<String> {
+    let mut names: Vec<String> = body
+        .keys()
+        .map(|key| FieldKey::parse(key).base.to_owned())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+impl<'a> FieldKey<'a> {
+    /// Takes the modifier off a key; one at most, so that `+f+` names no field.
+    #[must_use]
+    pub fn parse(key: &'a str) -> Self {
+        let (base, modifier) = if let Some(base) = key.strip_suffix(":autogenerate") {
+            (base, Modifier::Autogenerate)
+        } else if let Some(base) = key.strip_suffix('+') {
+            (base, Modifier::Append)
+        } else if let Some(base) = key.strip_suffix('-') {
+            (base, Modifier::Remove)
+        } else if let Some(base) = key.strip_prefix('+') {
+            (base, Modifier::Prepend)
+        } else {
+            (key, Modifier::Set)
+        };
+        Self { base, modifier }
+    }
+}
+
+impl fmt::Display for FieldKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.modifier {
+            Modifier::Set => f.write_str(self.base),
+            Modifier::Append => write!(f, "{}+", self.base),
+            Modifier::Prepend => write!(f, "+{}", self.base),
+            Modifier::Remove => write!(f, "{}-", self.base),
+            Modifier::Autogenerate => write!(f, "{}:autogenerate", self.base),
+        }
+    }
+}
+
+fn is_kept(key: &str, collection: &Collection) -> Result<bool, WriteError> {
+    if IGNORED.contains(&key) {
+        return Ok(false);
+    }
+    if collection.kind == CollectionKind::Auth && PASSWORD_KEYS.contains(&key) {
+        return Ok(true);
+    }
+    let FieldKey { base, modifier } = FieldKey::parse(key);
+    match collection.fields.iter().find(|field| field.name == base) {
+        None => Err(WriteError::UnknownField {
+            collection: collection.name.clone(),
+            key: key.to_owned(),
+        }),
+        Some(Field {
+            kind: FieldKind::Autodate,
+            ..
+        }) => Ok(false),
+        Some(field) if takes(&field.kind, modifier) => Ok(true),
+        Some(_) => Err(WriteError::Modifier {
+            key: key.to_owned(),
+        }),
+    }
+}
+
+/// The plain types are not told apart: PocketBase itself ignores a `+` on a text.
+fn takes(kind: &FieldKind, modifier: Modifier) -> bool {
+    match (kind, modifier) {
+        (_, Modifier::Set) | (FieldKind::Plain, _) => true,
+        (FieldKind::Relation { .. } | FieldKind::File { .. }, modifier) => {
+            modifier != Modifier::Autogenerate
+        }
+        (FieldKind::Password | FieldKind::Autodate, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn users() -> Collection {
+        let field = |name: &str, kind| Field {
+            name: name.to_owned(),
+            kind,
+            hidden: false,
+        };
+        Collection {
+            id: "_pb_users_auth_".to_owned(),
+            name: "users".to_owned(),
+            kind: CollectionKind::Auth,
+            system: false,
+            fields: vec![
+                field("id", FieldKind::Plain),
+                field("password", FieldKind::Password),
+                Field {
+                    hidden: true,
+                    ..field("tokenKey", FieldKind::Plain)
+                },
+                field("email", FieldKind::Plain),
+                field("n", FieldKind::Plain),
+                field("avatar", FieldKind::File { protected: false }),
+                field(
+                    "friends",
+                    FieldKind::Relation {
+                        collection: "_pb_users_auth_".to_owned(),
+                    },
+                ),
+                field("created", FieldKind::Autodate),
+            ],
+        }
+    }
+
+    #[track_caller]
+    fn check(body: &Value, expected: Result<&[&str], &str>) {
+        let body = body.as_object().cloned().unwrap_or_default();
+        let found = check_record_body(body, &users());
+        let keys = found
+            .map(|kept| kept.keys().cloned().collect::<Vec<_>>())
+            .map_err(|error| error.to_string());
+        let expected =
+            expected.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>());
+        assert_eq!(keys, expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn a_key_has_one_modifier_at_most() {
+        for (key, base, modifier) in [
+            ("f", "f", Modifier::Set),
+            ("f+", "f", Modifier::Append),
+            ("+f", "f", Modifier::Prepend),
+            ("f-", "f", Modifier::Remove),
+            ("f:autogenerate", "f", Modifier::Autogenerate),
+            ("-f", "-f", Modifier::Set),
+            ("+f+", "+f", Modifier::Append),
+            ("f:unsaved", "f:unsaved", Modifier::Set),
+        ] {
+            assert_eq!(FieldKey::parse(key), FieldKey { base, modifier }, "{key}");
+            assert_eq!(FieldKey::parse(key).to_string(), key);
+        }
+    }
+
+    #[test]
+    fn fields_are_kept_and_ignored_keys_dropped() {
+        check(&json!({}), Ok(&[]));
+        check(
+            &json!({"id": "x", "email": "a@b.co", "tokenKey": "k"}),
+            Ok(&["email", "id", "tokenKey"]),
+        );
+        check(
+            &json!({"password": "p", "passwordConfirm": "p", "oldPassword": "o"}),
+            Ok(&["oldPassword", "password", "passwordConfirm"]),
+        );
+        check(
+            &json!({"collectionId": "c", "collectionName": "n", "expand": {}, "created": "now"}),
+            Ok(&[]),
+        );
+        check(
+            &json!({"n+": 1, "avatar-": "a.png", "+friends": "id", "id:autogenerate": ""}),
+            Ok(&["+friends", "avatar-", "id:autogenerate", "n+"]),
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        for key in [
+            "role",
+            "Email",
+            "email ",
+            "@jsonPayload",
+            "-n",
+            "+n+",
+            "n:each",
+            "avatar:unsaved",
+            "",
+            "passwordConfirm+",
+        ] {
+            let message = format!("the collection users has no field for the key \"{key}\"");
+            check(&json!({ key: 1 }), Err(&message));
+        }
+    }
+
+    #[test]
+    fn a_modifier_must_fit_and_stand_alone() {
+        check(
+            &json!({"password+": "x"}),
+            Err("the key \"password+\" has a modifier that its field does not take"),
+        );
+        check(
+            &json!({"friends:autogenerate": ""}),
+            Err("the key \"friends:autogenerate\" has a modifier that its field does not take"),
+        );
+        check(
+            &json!({"n": 1, "n+": 1}),
+            Err("the field \"n\" is changed by more than one key"),
+        );
+        check(
+            &json!({"+friends": "a", "friends-": "b"}),
+            Err("the field \"friends\" is changed by more than one key"),
+        );
+    }
+
+    #[test]
+    fn password_keys_are_for_auth_collections_only() {
+        let posts = Collection {
+            kind: CollectionKind::Base,
+            name: "posts".to_owned(),
+            ..users()
+        };
+        let body = json!({"passwordConfirm": "p"});
+        assert!(check_record_body(body.as_object().cloned().unwrap_or_default(), &posts).is_err());
+    }
+
+    #[test]
+    fn changes_are_bare_names() {
+        let body = json!({"n+": 1, "b": 2, "+a": 3, "n": 4});
+        assert_eq!(changes(body.as_object().unwrap()), ["a", "b", "n"]);
+    }
+}

@@ -1,0 +1,58 @@
+//! Hapta: a policy gateway for PocketBase, whose rules are WebAssembly components.
+//!
+//! # The path
+//!
+//! A request comes through a door ([`doors`]) and takes one path, in
+//! [`pipeline`]: permit → fetch → release. On the way it meets the stations,
+//! which do not know each other: [`sessions`] says who asks, [`rules`] judges.
+//! [`upstream`] is the one way to PocketBase.
+//!
+//! # The modules, in reading order
+//!
+//! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
+//!   [`schema`], [`filter`], [`record`]
+//! - under the stations: [`upstream`]
+//! - the stations: [`sessions`], [`rules`]
+//! - the conductor: [`gateway`], [`pipeline`]
+//! - the doors: [`doors`]
+//! - the edge: [`error`], [`config`], [`server`], [`admin`], [`telemetry`], [`cli`]
+//!
+//! # What always holds
+//!
+//! 1. Nothing reaches PocketBase that `before` did not pass:
+//!    [`pipeline::Permitted`] can be made in one place only.
+//! 2. A rule that fails refuses: [`rules::RuleError`].
+//! 3. No record leaves by any way that `reveal` did not see: [`record::Records`]
+//!    finds them all, and what is not put back is left out.
+//! 4. A token makes a [`principal::Principal`] in [`sessions`] alone, and only
+//!    when PocketBase confirmed it.
+//! 5. Stations do not know each other.
+//! 6. Only [`error`] knows the statuses of our own refusals.
+//! 7. A request makes exactly one log line: in [`pipeline::serve`].
+//! 8. What the parser does not recognise is refused: [`operation::Operation`].
+//!
+//! The test of the house (`tests/suite/tidy.rs`) holds who may name whom.
+
+pub mod exchange;
+pub mod filter;
+pub mod operation;
+pub mod principal;
+pub mod record;
+pub mod schema;
+
+pub mod upstream;
+
+pub mod rules;
+pub mod sessions;
+
+pub mod gateway;
+pub mod pipeline;
+
+pub mod doors;
+
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod server;
+pub mod telemetry;

@@ -1,0 +1,133 @@
+//! From an operation to the canonical request line for PocketBase.
+
+use std::fmt::Write as _;
+
+use http::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{DownloadQuery, ListQuery, Operation, RecordQuery};
+
+/// All but what RFC 3986 calls unreserved.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+impl Operation {
+    /// The method that PocketBase knows it by; GET where the client sent HEAD.
+    #[must_use]
+    pub fn upstream_method(&self) -> Method {
+        match self {
+            Self::Health
+            | Self::List { .. }
+            | Self::View { .. }
+            | Self::AuthMethods { .. }
+            | Self::Download { .. } => Method::GET,
+            Self::Create { .. } | Self::AuthWithPassword { .. } | Self::AuthRefresh { .. } => {
+                Method::POST
+            }
+            Self::Update { .. } => Method::PATCH,
+            Self::Delete { .. } => Method::DELETE,
+            Self::Superuser(request) => request.method.clone(),
+        }
+    }
+
+    /// Path and query in the one spelling: the collection by the name given
+    /// here (as the schema spells it), every segment and value encoded anew,
+    /// each key once and in a fixed order, and never `fields`.
+    ///
+    /// An operation without a collection has no use for the name.
+    #[must_use]
+    pub fn upstream_path_and_query(&self, collection: &str) -> String {
+        let records = ["collections", collection, "records"];
+        match self {
+            Self::Health => Line::path(&["health"]),
+            Self::List { query, .. } => Line::path(&records).list(query),
+            Self::Create { query, .. } => Line::path(&records).record(query),
+            Self::View { id, query, .. } | Self::Update { id, query, .. } => {
+                Line::path(&records).segment(id.as_str()).record(query)
+            }
+            Self::Delete { id, .. } => Line::path(&records).segment(id.as_str()),
+            Self::AuthMethods { query, .. } => {
+                Line::path(&["collections", collection, "auth-methods"]).record(query)
+            }
+            Self::AuthWithPassword { query, .. } => {
+                Line::path(&["collections", collection, "auth-with-password"]).record(query)
+            }
+            Self::AuthRefresh { query, .. } => {
+                Line::path(&["collections", collection, "auth-refresh"]).record(query)
+            }
+            Self::Download {
+                id, file, query, ..
+            } => Line::path(&["files", collection, id.as_str(), file.as_str()]).download(query),
+            Self::Superuser(request) => request
+                .query
+                .iter()
+                .fold(Line::path(&request.segments), |line, (key, value)| {
+                    line.pair(key, value)
+                }),
+        }
+        .0
+    }
+}
+
+/// A request line being written.
+struct Line(String);
+
+impl Line {
+    fn path<S: AsRef<str>>(segments: &[S]) -> Self {
+        segments
+            .iter()
+            .fold(Self("/api".to_owned()), |line, segment| {
+                line.segment(segment.as_ref())
+            })
+    }
+
+    fn segment(mut self, segment: &str) -> Self {
+        self.0.push('/');
+        self.0.extend(utf8_percent_encode(segment, ESCAPED));
+        self
+    }
+
+    fn pair(mut self, key: &str, value: &str) -> Self {
+        let mark = if self.0.contains('?') { '&' } else { '?' };
+        let (key, value) = (
+            utf8_percent_encode(key, ESCAPED),
+            utf8_percent_encode(value, ESCAPED),
+        );
+        // Writing to a string can't fail.
+        let _ = write!(self.0, "{mark}{key}={value}");
+        self
+    }
+
+    fn optional(self, key: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) if !value.is_empty() => self.pair(key, value),
+            _ => self,
+        }
+    }
+
+    fn list(self, query: &ListQuery) -> Self {
+        let filter = query.filter.as_ref().map(ToString::to_string);
+        self.pair("page", &query.page.to_string())
+            .pair("perPage", &query.per_page.to_string())
+            .optional("skipTotal", query.skip_total.then_some("1"))
+            .optional("sort", Some(&query.sort.to_string()))
+            .optional("filter", filter.as_deref())
+            .optional("expand", Some(&query.expand.to_string()))
+    }
+
+    fn record(self, query: &RecordQuery) -> Self {
+        self.optional("expand", Some(&query.expand.to_string()))
+    }
+
+    fn download(self, query: &DownloadQuery) -> Self {
+        self.optional("thumb", query.thumb.as_deref())
+            .optional("download", query.download.then_some("1"))
+            .optional(
+                "token",
+                query.token.as_ref().map(crate::principal::Token::expose),
+            )
+    }
+}

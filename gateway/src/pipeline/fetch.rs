@@ -1,0 +1,36 @@
+//! Sends what was permitted, and nothing else.
+
+use super::fill;
+use super::permit::Permitted;
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::upstream::Reply;
+
+/// Asks PocketBase.
+pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Reply, Error> {
+    let mut operation = permitted.operation()?;
+    if let Some(scan) = fill::plan(permitted) {
+        // Rules may drop records: the page that was asked is filled from the beginning.
+        scan.turn_to(&mut operation, 1);
+    }
+    let body = permitted.body().map(std::convert::AsRef::as_ref);
+    Ok(gateway
+        .upstream
+        .send(permitted.exchange(), &operation, body)
+        .await?)
+}
+
+/// Asks PocketBase for a further page of a list that is being filled.
+pub(super) async fn fetch_page(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    scan: fill::Scan,
+    page: u64,
+) -> Result<Reply, Error> {
+    let mut operation = permitted.operation()?;
+    scan.turn_to(&mut operation, page);
+    Ok(gateway
+        .upstream
+        .send(permitted.exchange(), &operation, None)
+        .await?)
+}

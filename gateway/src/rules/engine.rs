@@ -1,0 +1,116 @@
+//! The one wasmtime engine: its settings, its clock of ticks, its pool.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{
+    Config, Enabled, Engine as Wasmtime, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
+
+use super::host::{self, CallState, TABLE_ELEMENTS};
+use super::lane::SlowLane;
+
+/// The length of a tick. A rule's CPU time is counted in these.
+pub(super) const TICK: Duration = Duration::from_millis(1);
+
+/// The most memory that a rule's limit may allow, in bytes.
+pub(super) const MEMORY_CEILING: usize = 256 << 20;
+
+/// Everything that rules share: compiled-code settings, the pool of instances,
+/// what is linked to them, and the thread for those that run long.
+pub struct Engine {
+    pub(super) wasmtime: Wasmtime,
+    pub(super) linker: Linker<CallState>,
+    /// One permit for each instance that the pool can hold.
+    pub(super) pool: Arc<Semaphore>,
+    pub(super) slow_lane: SlowLane,
+    stop_ticks: Arc<AtomicBool>,
+}
+
+/// The engine could not be made; the machine or its settings don't allow it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the WebAssembly engine: {0}")]
+pub struct EngineError(String);
+
+impl Engine {
+    /// Makes an engine whose pool holds this many running calls.
+    ///
+    /// # Errors
+    ///
+    /// When the address space for the pool or a thread is not to be had.
+    pub fn new(instances: u32) -> Result<Arc<Self>, EngineError> {
+        let failed = |error: wasmtime::Error| EngineError(format!("{error:#}"));
+        let wasmtime = Wasmtime::new(&config(instances)).map_err(failed)?;
+        let mut linker = Linker::new(&wasmtime);
+        host::link(&mut linker).map_err(failed)?;
+        let stop_ticks = Arc::new(AtomicBool::new(false));
+        start_ticks(&wasmtime, &stop_ticks).map_err(|error| EngineError(error.to_string()))?;
+        Ok(Arc::new(Self {
+            wasmtime,
+            linker,
+            pool: Arc::new(Semaphore::new(instances as usize)),
+            slow_lane: SlowLane::start().map_err(|error| EngineError(error.to_string()))?,
+            stop_ticks,
+        }))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop_ticks.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What makes a fresh instance cost microseconds: see `gateway/docs/rules.md`.
+fn config(instances: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(4))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(4))
+        .total_stacks(instances)
+        .max_core_instances_per_component(64)
+        .max_memories_per_component(8)
+        .max_tables_per_component(64)
+        .table_elements(TABLE_ELEMENTS)
+        .max_memory_size(MEMORY_CEILING)
+        // Dirty pages are put back by copying, not by unmapping; only with the
+        // pagemap scan of Linux 6.7 that is cheaper, so both go together.
+        .linear_memory_keep_resident(1 << 20)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .concurrency_support(false)
+        .wasm_backtrace_max_frames(None);
+    config
+}
+
+/// Moves the epoch once a tick. A tick that comes late is one tick: a machine
+/// under load must not take CPU time from rules that did not have it.
+fn start_ticks(wasmtime: &Wasmtime, stop: &Arc<AtomicBool>) -> std::io::Result<()> {
+    let (wasmtime, stop) = (wasmtime.weak(), Arc::clone(stop));
+    std::thread::Builder::new()
+        .name("hapta-ticks".to_owned())
+        .spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "a thread of its own, which waits for nothing else"
+                )]
+                std::thread::sleep(TICK);
+                match wasmtime.upgrade() {
+                    Some(wasmtime) => wasmtime.increment_epoch(),
+                    None => break,
+                }
+            }
+        })?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! How a rule can fail to have an opinion, and what its chain can answer.
+
+/// Why a call of a rule ended without a verdict. Every one of them refuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The guest trapped: a panic, an `unreachable`, a bad memory access.
+    #[error("the rule trapped: {0}")]
+    Trap(String),
+    /// More CPU than the rule may use.
+    #[error("the rule used up its CPU time")]
+    Cpu,
+    /// The call with its host calls took longer than it may.
+    #[error("the rule did not answer in time")]
+    Deadline,
+    /// More memory or table elements than the rule may have.
+    #[error("the rule asked for more memory than it may have")]
+    Memory,
+    /// Recursion without end.
+    #[error("the rule's stack overflowed")]
+    Stack,
+    /// More host calls than the rule may make.
+    #[error("the rule made more host calls than it may")]
+    HostCalls,
+    /// `reveal` touched a field that the manifest doesn't name.
+    #[error("the rule changed the field \"{0}\", which its manifest does not declare")]
+    UndeclaredField(String),
+    /// `reveal` denied one of many records, and the manifest doesn't say that it may.
+    #[error("the rule dropped a record, and its manifest does not say that it may")]
+    UndeclaredDrop,
+    /// The gateway's own code panicked under the call.
+    #[error("the gateway failed while the rule ran")]
+    Host,
+    /// A body that the rule edited is no body for the operation any more.
+    #[error("the rule left a body that can't be sent: {0}")]
+    BadEdit(String),
+}
+
+/// The "no" of a rule, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// 400 to 499.
+    pub status: u16,
+    /// For programs, like `ownership_required`; at most 2000 bytes.
+    pub code: String,
+    /// For people, shown to the client; at most 2000 bytes.
+    pub message: String,
+    /// Where single fields are at fault; at most 100.
+    pub fields: Vec<FieldError>,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// The rule's word for it, not held against the schema.
+    pub field: String,
+    /// For programs; at most 2000 bytes.
+    pub code: String,
+    /// For people, shown to the client; at most 2000 bytes.
+    pub message: String,
+}
+
+/// Why the rules did not let something pass.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// A rule said no.
+    #[error("rule \"{rule}\" denied it: {}", denial.code)]
+    Denied {
+        /// By name; the client is not told.
+        rule: String,
+        /// What the client is told.
+        denial: Denial,
+    },
+    /// A rule gave no verdict that counts, so it refuses.
+    #[error("rule \"{rule}\": {fault}")]
+    Faulted {
+        /// By name; the client is not told.
+        rule: String,
+        /// The client is told a code for it, and no more.
+        fault: Fault,
+    },
+    /// All instances are in use, and none came free in time.
+    #[error("no instance of rule \"{rule}\" came free in time")]
+    Busy {
+        /// By name; the client is not told.
+        rule: String,
+    },
+    /// PocketBase answered with a record of a collection that nothing exposes.
+    #[error("the answer holds a record of \"{collection}\", which is not exposed")]
+    Unexposed {
+        /// As the record's `collectionName` says.
+        collection: String,
+    },
+}
+
+impl Fault {
+    /// The word for metrics; the client's is in `error`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Trap(_) => "trap",
+            Self::Cpu => "cpu",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Stack => "stack",
+            Self::HostCalls => "host_calls",
+            Self::UndeclaredField(_) => "undeclared_field",
+            Self::UndeclaredDrop => "undeclared_drop",
+            Self::Host => "host",
+            Self::BadEdit(_) => "bad_edit",
+        }
+    }
+}

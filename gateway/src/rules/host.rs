@@ -1,0 +1,211 @@
+//! What a rule's calls meet on this side: one file per interface of the contract.
+
+mod json;
+mod types;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{ResourceLimiter, StoreLimits};
+
+use super::bindings;
+use super::document::Document;
+use super::fault::Fault;
+use super::{Asked, Limits};
+use crate::exchange::Exchange;
+use crate::filter::Filter;
+
+/// Marks handles to documents; the handle's number is a [`Place`].
+#[derive(Debug)]
+pub struct DocumentHandle;
+/// Marks handles to the request.
+#[derive(Debug)]
+pub struct RequestHandle;
+/// Marks handles to the response.
+#[derive(Debug)]
+pub struct ResponseHandle;
+
+/// The number behind every request and response handle: a call has one of each.
+pub(super) const THE_ONE: u32 = 0;
+
+/// Which document a handle stands for. Handles need no table: a call knows
+/// these five documents, and wasmtime lets no guest forge a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Principal = 0,
+    Body = 1,
+    Stored = 2,
+    Record = 3,
+    Answer = 4,
+}
+
+/// What one store holds: everything that one rule may see and do in one call,
+/// or in the calls for the records of one reply.
+pub(super) struct CallState {
+    pub(super) exchange: Arc<Exchange>,
+    /// What `stored` found, shared by all rules of the request.
+    pub(super) asked: Arc<Asked>,
+    pub(super) documents: [Option<Document>; 5],
+    pub(super) status: u16,
+    /// Whether the moment is `before`: only then a list can be narrowed.
+    pub(super) is_before: bool,
+    pub(super) narrowing: Option<Filter>,
+    pub(super) notes: Vec<(String, String)>,
+    pub(super) budget: Budget,
+    pub(super) memory: MemoryLimit,
+}
+
+/// What is left of a rule's bounds.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// Ticks of CPU, counted while the guest runs.
+    pub(super) ticks: u32,
+    pub(super) host_calls: u32,
+    /// Bytes of edits and notes.
+    pub(super) edit_bytes: usize,
+}
+
+/// Refuses memory beyond the rule's bound, by a fault that says so.
+#[derive(Debug)]
+pub(super) struct MemoryLimit {
+    bytes: usize,
+    /// The largest memory asked for and granted, in bytes.
+    pub(super) peak: usize,
+    /// Instances, memories and tables: wasmtime's own counts.
+    counts: StoreLimits,
+}
+
+/// Gives the linker everything the contract offers, and nothing else.
+pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    bindings::hapta::rule::json::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    bindings::hapta::rule::types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+}
+
+impl CallState {
+    pub(super) fn new(exchange: Arc<Exchange>, asked: Arc<Asked>, limits: &Limits) -> Self {
+        let principal = exchange
+            .principal
+            .record()
+            .map(|vouched| Document::read_only(vouched.record.clone()));
+        Self {
+            exchange,
+            asked,
+            documents: [principal, None, None, None, None],
+            status: 0,
+            is_before: false,
+            narrowing: None,
+            notes: Vec::new(),
+            budget: Budget {
+                ticks: limits.cpu_ticks(),
+                host_calls: limits.host_calls,
+                edit_bytes: limits.edit_bytes(),
+            },
+            memory: MemoryLimit::new(limits.memory_bytes()),
+        }
+    }
+
+    pub(super) fn document(&self, place: Place) -> Option<&Document> {
+        self.documents.get(place as usize).and_then(Option::as_ref)
+    }
+
+    pub(super) fn put(&mut self, place: Place, document: Document) {
+        if let Some(slot) = self.documents.get_mut(place as usize) {
+            *slot = Some(document);
+        }
+    }
+
+    pub(super) fn take(&mut self, place: Place) -> Option<Document> {
+        self.documents
+            .get_mut(place as usize)
+            .and_then(Option::take)
+    }
+
+    /// Puts the body in, its passwords masked, to be edited or only read.
+    pub(super) fn put_body(&mut self, document: Document) {
+        let masked = self
+            .exchange
+            .collection
+            .as_ref()
+            .map_or_else(Arc::default, |collection| {
+                collection
+                    .masked_fields()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect()
+            });
+        self.put(Place::Body, document.masking(masked));
+    }
+
+    pub(super) fn take_value(&mut self, place: Place) -> Option<(Value, Vec<String>)> {
+        self.take(place).map(Document::into_parts)
+    }
+
+    /// Counts one call of the host.
+    fn count(&mut self) -> wasmtime::Result<()> {
+        match self.budget.host_calls.checked_sub(1) {
+            Some(left) => {
+                self.budget.host_calls = left;
+                Ok(())
+            }
+            None => Err(Fault::HostCalls.into()),
+        }
+    }
+}
+
+impl MemoryLimit {
+    pub(super) fn new(bytes: usize) -> Self {
+        let counts = wasmtime::StoreLimitsBuilder::new()
+            .instances(64)
+            .memories(8)
+            .tables(64)
+            .build();
+        Self {
+            bytes,
+            peak: 0,
+            counts,
+        }
+    }
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > self.bytes {
+            return Err(Fault::Memory.into());
+        }
+        self.peak = self.peak.max(desired);
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > TABLE_ELEMENTS {
+            return Err(Fault::Memory.into());
+        }
+        self.counts.table_growing(current, desired, maximum)
+    }
+
+    fn instances(&self) -> usize {
+        self.counts.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.counts.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.counts.memories()
+    }
+}
+
+/// The elements one table may have; the pool is made for as many.
+pub(super) const TABLE_ELEMENTS: usize = 20_000;

@@ -1,0 +1,225 @@
+//! `hapta:rule/types`: the request under judgement and the response to it.
+
+use wasmtime::component::Resource;
+
+use super::json::handle;
+use super::{CallState, DocumentHandle, Place, RequestHandle, ResponseHandle};
+use crate::exchange;
+use crate::filter::Filter;
+use crate::operation::OperationKind;
+use crate::rules::bindings::hapta::rule::json::Value;
+use crate::rules::bindings::hapta::rule::types::{self, Fault, Operation, Upload};
+use crate::rules::convert;
+use crate::rules::document::Document;
+
+/// Headers that no rule is told: whoever has them can act as the client.
+const SECRET_HEADERS: [&str; 4] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+];
+
+/// Notes are for the log's one line: short and few.
+const NOTES: usize = 32;
+
+impl types::Host for CallState {}
+
+impl types::HostRequest for CallState {
+    fn operation(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Operation> {
+        self.count()?;
+        Ok(convert::operation(self.exchange.operation.kind()))
+    }
+
+    fn collection(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        self.count()?;
+        Ok(self
+            .exchange
+            .collection
+            .as_ref()
+            .map(|collection| collection.name.clone())
+            .unwrap_or_default())
+    }
+
+    fn record_id(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<String>> {
+        self.count()?;
+        Ok(self
+            .exchange
+            .operation
+            .record_id()
+            .map(|id| id.as_str().to_owned()))
+    }
+
+    fn principal(
+        &mut self,
+        _: Resource<RequestHandle>,
+    ) -> wasmtime::Result<Option<Resource<DocumentHandle>>> {
+        self.count()?;
+        Ok(self
+            .document(Place::Principal)
+            .map(|_| handle(Place::Principal)))
+    }
+
+    fn is_superuser(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<bool> {
+        self.count()?;
+        Ok(self.exchange.principal.is_superuser())
+    }
+
+    fn client_ip(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        self.count()?;
+        Ok(self.exchange.client.address.to_string())
+    }
+
+    fn header(
+        &mut self,
+        _: Resource<RequestHandle>,
+        name: String,
+    ) -> wasmtime::Result<Option<String>> {
+        self.count()?;
+        let name = name.to_ascii_lowercase();
+        if SECRET_HEADERS.contains(&name.as_str()) {
+            return Ok(None);
+        }
+        let value = self.exchange.client.headers.get(name.as_str());
+        Ok(value
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned))
+    }
+
+    fn query(
+        &mut self,
+        _: Resource<RequestHandle>,
+        name: String,
+    ) -> wasmtime::Result<Option<String>> {
+        self.count()?;
+        Ok(self.exchange.operation.query_value(&name))
+    }
+
+    fn time(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<u64> {
+        self.count()?;
+        Ok(self.exchange.received_ms)
+    }
+
+    fn batch_index(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<u32>> {
+        self.count()?;
+        // Batches are not served yet.
+        Ok(None)
+    }
+
+    fn body(
+        &mut self,
+        _: Resource<RequestHandle>,
+    ) -> wasmtime::Result<Option<Resource<DocumentHandle>>> {
+        self.count()?;
+        Ok(self.document(Place::Body).map(|_| handle(Place::Body)))
+    }
+
+    fn changes(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<String>> {
+        self.count()?;
+        if !self.exchange.operation.writes_record() {
+            return Ok(Vec::new());
+        }
+        let body = self
+            .document(Place::Body)
+            .and_then(|document| document.value().as_object());
+        Ok(body.map(exchange::write::changes).unwrap_or_default())
+    }
+
+    fn uploads(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<Upload>> {
+        self.count()?;
+        // Multipart bodies are not served yet.
+        Ok(Vec::new())
+    }
+
+    async fn stored(
+        &mut self,
+        _: Resource<RequestHandle>,
+    ) -> wasmtime::Result<Result<Option<Resource<DocumentHandle>>, Fault>> {
+        self.count()?;
+        let exchange = &self.exchange;
+        let (Some(collection), Some(id)) = (&exchange.collection, exchange.operation.record_id())
+        else {
+            return Ok(Err(Fault::NotHere));
+        };
+        let found = match self.asked.stored(collection, id).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!(%error, "stored record not read for a rule");
+                return Ok(Err(Fault::Upstream));
+            }
+        };
+        Ok(Ok(found.map(|record| {
+            self.put(Place::Stored, Document::read_only(record));
+            handle(Place::Stored)
+        })))
+    }
+
+    fn narrow(
+        &mut self,
+        _: Resource<RequestHandle>,
+        filter: String,
+        parameters: Vec<(String, Value)>,
+    ) -> wasmtime::Result<Result<(), Fault>> {
+        self.count()?;
+        if !self.is_before || self.exchange.operation.kind() != OperationKind::List {
+            return Ok(Err(Fault::NotHere));
+        }
+        let Some(left) = self.budget.edit_bytes.checked_sub(filter.len()) else {
+            return Ok(Err(Fault::Exhausted));
+        };
+        self.budget.edit_bytes = left;
+        let bound = convert::parameters(parameters).and_then(|parameters| {
+            Filter::bind(&filter, &parameters).map_err(|error| error.to_string())
+        });
+        // A filter that does not fit leaves what was narrowed before as it is.
+        let narrowed = bound.and_then(|bound| match self.narrowing.clone() {
+            Some(already) => already.and(bound).map_err(|error| error.to_string()),
+            None => Ok(bound),
+        });
+        Ok(match narrowed {
+            Ok(narrowed) => {
+                self.narrowing = Some(narrowed);
+                Ok(())
+            }
+            Err(problem) => Err(Fault::BadFilter(problem)),
+        })
+    }
+
+    fn note(
+        &mut self,
+        _: Resource<RequestHandle>,
+        key: String,
+        value: String,
+    ) -> wasmtime::Result<()> {
+        self.count()?;
+        let fits = self.budget.edit_bytes.checked_sub(key.len() + value.len());
+        if let (Some(left), true) = (fits, self.notes.len() < NOTES) {
+            self.budget.edit_bytes = left;
+            self.notes.push((key, value));
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl types::HostResponse for CallState {
+    fn status(&mut self, _: Resource<ResponseHandle>) -> wasmtime::Result<u16> {
+        self.count()?;
+        Ok(self.status)
+    }
+
+    fn body(
+        &mut self,
+        _: Resource<ResponseHandle>,
+    ) -> wasmtime::Result<Option<Resource<DocumentHandle>>> {
+        self.count()?;
+        Ok(self.document(Place::Answer).map(|_| handle(Place::Answer)))
+    }
+
+    fn drop(&mut self, _: Resource<ResponseHandle>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Where calls run: on the thread that serves the request, until they run long.
+//!
+//! A call that reaches its first tick, a hundred times the usual cost, moves to
+//! one thread of low priority that all such calls share. So a rule that loops,
+//! or as many as there are worker threads, takes a tick or two from the
+//! requests of others, and no more.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::runtime::{Builder, Runtime};
+
+use super::fault::Fault;
+
+/// Lowest, so that it yields to every thread that serves requests.
+const NICE: i32 = 19;
+
+/// The thread for calls that run long.
+pub(super) struct SlowLane {
+    /// None only while it is being dropped.
+    runtime: Option<Runtime>,
+}
+
+/// Set by a call at its first tick: "move me".
+#[derive(Clone, Debug, Default)]
+pub(super) struct Crossed(Arc<AtomicBool>);
+
+impl SlowLane {
+    pub(super) fn start() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("hapta-slow")
+            // A looping call never leaves the queue empty, so timers and I/O
+            // are looked at after every poll and not every 61st.
+            .event_interval(1)
+            .on_thread_start(lower_priority)
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Runs a call to its end, or to its deadline: then the call is dropped
+    /// wherever it stands, and its instance with it.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        crossed: &Crossed,
+        call: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let mut call = Box::pin(async {
+            AssertUnwindSafe(call)
+                .catch_unwind()
+                .await
+                .unwrap_or(Err(Fault::Host))
+        });
+        let whole = async {
+            match until_crossed(&mut call, crossed).await {
+                Some(ended) => ended,
+                None => self.finish(call).await,
+            }
+        };
+        tokio::time::timeout(deadline, whole)
+            .await
+            .unwrap_or(Err(Fault::Deadline))
+    }
+
+    async fn finish<T: Send + 'static>(
+        &self,
+        call: Pin<Box<impl Future<Output = Result<T, Fault>> + Send + 'static>>,
+    ) -> Result<T, Fault> {
+        let Some(runtime) = &self.runtime else {
+            return Err(Fault::Host);
+        };
+        // Aborts the call when the deadline drops this future.
+        let task = tokio_util::task::AbortOnDropHandle::new(runtime.spawn(call));
+        task.await.unwrap_or(Err(Fault::Host))
+    }
+}
+
+impl Drop for SlowLane {
+    fn drop(&mut self) {
+        // An engine may be dropped within a runtime, where waiting is forbidden.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Crossed {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Polls a call here until it ends, or until it has crossed a tick: then none.
+async fn until_crossed<F: Future + Unpin>(call: &mut F, crossed: &Crossed) -> Option<F::Output> {
+    std::future::poll_fn(|context| match call.poll_unpin(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if crossed.is_set() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
+/// Threads are processes to the Linux scheduler, so this is this thread's alone.
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::warn!(%error, "cannot lower the priority of the thread for long calls");
+    }
+}

@@ -1,0 +1,131 @@
+//! Notices that files changed, in whatever way editors, builds and deployments
+//! change them.
+//!
+//! The folders are watched, not the files: a rename over a file, a symlink
+//! swapped as Kubernetes does, a file that comes back, all show there. What
+//! changed is not asked: whoever waits here reads everything again. A look from
+//! time to time covers what the system did not notify.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::time::Instant;
+
+/// However busy a folder is, its files are read at least so many debounces after the first change.
+const PATIENCE: u32 = 20;
+
+/// Waits for changes.
+pub struct Watch {
+    /// None where the system notifies of nothing: then only the poll is left.
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
+    /// Holds one: more changes say no more than the first.
+    changes: Receiver<()>,
+    debounce: Duration,
+    poll: Duration,
+}
+
+/// A folder can't be watched; changes in it are found by looking.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot watch {}: {problem}; changes are found by looking every {poll:?}", folder.display())]
+pub struct WatchError {
+    folder: PathBuf,
+    problem: notify::Error,
+    poll: Duration,
+}
+
+impl Watch {
+    /// Watches nothing yet.
+    #[must_use]
+    pub fn new(debounce: Duration, poll: Duration) -> Self {
+        let (notice, changes) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file is no change; an error may hide one.
+            if event.map_or(true, |event| !event.kind.is_access()) {
+                // Full is as good as sent.
+                let _ = notice.try_send(());
+            }
+        });
+        let watcher = watcher
+            .inspect_err(
+                |error| tracing::warn!(%error, ?poll, "no notifications; files are polled"),
+            )
+            .ok();
+        Self {
+            watcher,
+            folders: BTreeSet::new(),
+            changes,
+            debounce,
+            poll,
+        }
+    }
+
+    /// Watches the folders of these files, and no others.
+    pub fn follow<'a>(&mut self, files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<WatchError> {
+        let wanted: BTreeSet<PathBuf> = files.into_iter().flat_map(places).collect();
+        let Some(watcher) = &mut self.watcher else {
+            return Vec::new();
+        };
+        for folder in self.folders.difference(&wanted) {
+            // A folder that is gone is watched no more anyway.
+            let _ = watcher.unwatch(folder);
+        }
+        let mut failed = Vec::new();
+        for folder in wanted.difference(&self.folders) {
+            if let Err(problem) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                failed.push(WatchError {
+                    folder: folder.clone(),
+                    problem,
+                    poll: self.poll,
+                });
+            }
+        }
+        self.folders = wanted;
+        failed
+    }
+
+    /// Waits until something may have changed and then stayed as it is for a
+    /// moment, or until it is time to look anyway.
+    pub async fn changed(&mut self) {
+        let noticed = tokio::time::timeout(self.poll, self.changes.recv()).await;
+        if !matches!(noticed, Ok(Some(()))) {
+            if noticed.is_ok() {
+                // No watcher is left to notify.
+                tokio::time::sleep(self.poll).await;
+            }
+            return;
+        }
+        let latest = Instant::now() + self.debounce * PATIENCE;
+        while let Ok(Some(())) = tokio::time::timeout(self.debounce, self.changes.recv()).await {
+            if Instant::now() > latest {
+                break;
+            }
+        }
+    }
+}
+
+/// Where a change of a file shows: its folder, the file itself if it is a
+/// folder, and the folder that a link leads to.
+fn places(file: &PathBuf) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    if file.is_dir() {
+        places.push(file.clone());
+    } else if let Some(parent) = file.parent() {
+        places.push(if parent.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            parent.to_owned()
+        });
+    }
+    if let Some(real) = file.canonicalize().ok().filter(|real| real != file) {
+        if real.is_dir() {
+            places.push(real);
+        } else if let Some(parent) = real.parent() {
+            places.push(parent.to_owned());
+        }
+    }
+    places
+}

@@ -1,0 +1,161 @@
+//! The collections of PocketBase: names, ids, fields and what they point at.
+//!
+//! A picture of `GET /api/collections`, read-only and shared. Everything that
+//! names a collection or a field is looked up here before it goes anywhere.
+
+mod expand;
+mod paths;
+mod read;
+mod relation;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::operation::CollectionRef;
+
+pub use expand::resolve;
+pub use paths::fields_on_path;
+pub use relation::PathError;
+
+/// All collections, as PocketBase last told them.
+#[derive(Debug, Default)]
+pub struct Schema {
+    by_id: HashMap<String, Arc<Collection>>,
+    /// Keyed by the name in ASCII lower case; no such key is an id as well.
+    by_name: HashMap<String, Arc<Collection>>,
+}
+
+/// One collection.
+#[derive(Debug, PartialEq)]
+pub struct Collection {
+    /// The id, which never changes.
+    pub id: String,
+    /// As PocketBase spells it.
+    pub name: String,
+    /// What sort.
+    pub kind: CollectionKind,
+    /// PocketBase's own (`_superusers`, …); such names start with `_` as well.
+    pub system: bool,
+    /// All fields, `id` and hidden ones included.
+    pub fields: Vec<Field>,
+}
+
+/// What sort of collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CollectionKind {
+    /// Plain records.
+    Base,
+    /// Records that can log in.
+    Auth,
+    /// Rows of a query, read only.
+    View,
+}
+
+/// One field.
+#[derive(Debug, PartialEq)]
+pub struct Field {
+    /// As PocketBase spells it.
+    pub name: String,
+    /// What sort.
+    pub kind: FieldKind,
+    /// Told to superusers only.
+    pub hidden: bool,
+}
+
+/// A field's type, as far as the gateway tells them apart.
+#[derive(Debug, PartialEq)]
+pub enum FieldKind {
+    /// Never told to anybody; written, but masked from rules.
+    Password,
+    /// Points at records of another collection, by that collection's id.
+    Relation {
+        /// That id.
+        collection: String,
+    },
+    /// Names of stored files.
+    File {
+        /// Whether PocketBase asks for a token before it serves one.
+        protected: bool,
+    },
+    /// Set by PocketBase itself; ignored when a client sends it.
+    Autodate,
+    /// text, number, bool, email, url, editor, date, select, json, geoPoint, and
+    /// whatever PocketBase adds.
+    Plain,
+}
+
+/// The answer of PocketBase to `GET /api/collections` has not the shape it should.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("the list of collections is not as expected at \"{place}\": {problem}")]
+pub struct SchemaError {
+    /// Where, as a JSON Pointer into the list of pages.
+    pub place: String,
+    /// What is wrong there.
+    pub problem: &'static str,
+}
+
+impl Schema {
+    /// The collection that a client names: by its id, or by its name in any ASCII case.
+    #[must_use]
+    pub fn find(&self, named: &CollectionRef) -> Option<&Arc<Collection>> {
+        self.by_id_or_name(named.as_str())
+    }
+
+    /// The collection of exactly this id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Arc<Collection>> {
+        self.by_id.get(id)
+    }
+
+    /// The collection of this name, in any ASCII case.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Collection>> {
+        self.by_name.get(&name.to_ascii_lowercase())
+    }
+
+    /// All collections, in no order.
+    pub fn collections(&self) -> impl Iterator<Item = &Arc<Collection>> {
+        self.by_id.values()
+    }
+
+    fn by_id_or_name(&self, named: &str) -> Option<&Arc<Collection>> {
+        self.by_id(named).or_else(|| self.by_name(named))
+    }
+}
+
+impl Collection {
+    /// The field of exactly this name: PocketBase tells field names apart by case.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Whether its records can log in.
+    #[must_use]
+    pub fn is_auth(&self) -> bool {
+        self.kind == CollectionKind::Auth
+    }
+
+    /// The keys of a body that hold secrets.
+    #[must_use]
+    pub fn masked_fields(&self) -> Vec<&str> {
+        let passwords = self
+            .fields
+            .iter()
+            .filter(|field| field.kind == FieldKind::Password);
+        let mut names: Vec<&str> = passwords.map(|field| field.name.as_str()).collect();
+        if self.is_auth() {
+            names.extend(["password", "passwordConfirm", "oldPassword", "tokenKey"]);
+            names.sort_unstable();
+            names.dedup();
+        }
+        names
+    }
+}
+
+impl Field {
+    /// Whether a filter, a sort or an expand may lead to or through it.
+    fn is_open(&self) -> bool {
+        !self.hidden && self.kind != FieldKind::Password
+    }
+}

@@ -1,0 +1,300 @@
+//! Listeners, TLS, the generic layers, the background tasks, and the end of
+//! all of them.
+
+mod accept;
+mod reload;
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+pub use tls::TlsError;
+
+use crate::config::{Config, Environment, Server};
+use crate::gateway::{BuildError, Gateway};
+use crate::upstream::{ChildError, Forwarding, Upstream, UpstreamError};
+use crate::{admin, doors};
+
+/// How long PocketBase may take to answer at the gateway's start.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a browser may remember what it was allowed.
+const PREFLIGHT_AGE: Duration = Duration::from_hours(24);
+
+/// Where a configuration came from, so that it can be read again.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    /// Relative paths in the file are relative to its folder.
+    pub path: PathBuf,
+    /// As it was at the start; takes part in every reading.
+    pub environment: Environment,
+    /// What the command line adds; takes part in every reading.
+    pub overrides: Overrides,
+}
+
+/// Settings of the command line, over those of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Over `server.listen`.
+    pub listen: Option<SocketAddr>,
+}
+
+/// A gateway that serves.
+pub struct Running {
+    address: SocketAddr,
+    admin_address: Option<SocketAddr>,
+    gateway: Arc<Gateway>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    /// Ended last.
+    child: Supervised,
+}
+
+/// PocketBase, if the gateway started it.
+struct Supervised(Option<(CancellationToken, JoinHandle<()>)>);
+
+/// The gateway can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The PocketBase to run can't be run.
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    /// With why the last try failed.
+    #[error("PocketBase did not get ready within {PATIENCE:?}: {0}")]
+    NotReady(UpstreamError),
+    /// What was asked for can't be served.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// For clients or for operators.
+    #[error("cannot listen on {address}: {problem}")]
+    Listen {
+        /// As configured.
+        address: SocketAddr,
+        /// The system's own words.
+        problem: std::io::Error,
+    },
+    /// Certificate and key can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Starts everything that a configuration asks for. Given the file it came
+/// from, the gateway follows that file; the rules' files it follows always.
+///
+/// # Errors
+///
+/// Whatever would leave less than what was asked for.
+pub async fn start(config: Config, file: Option<ConfigFile>) -> Result<Running, StartError> {
+    let child = Supervised::start(&config)?;
+    match serve(config, file).await {
+        Ok(running) => Ok(Running { child, ..running }),
+        Err(error) => {
+            child.end().await;
+            Err(error)
+        }
+    }
+}
+
+/// Loads everything as [`start`] does, and serves nothing.
+///
+/// # Errors
+///
+/// As [`start`].
+pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
+    let child = Supervised::start(&config)?;
+    let loaded = load(&config).await;
+    child.end().await;
+    if let Some(tls) = &config.server.tls {
+        tls::acceptor(tls)?;
+    }
+    loaded
+}
+
+async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, StartError> {
+    // Watching begins before loading, so that a change in between is noticed.
+    let files = reload::Files::follow(&config, file);
+    let gateway = load(&config).await?;
+
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let listener = bind(config.server.listen).await?;
+    let address = local(&listener, config.server.listen)?;
+    let router = doors::http::router(Arc::clone(&gateway))
+        .layer(cors(&config.server))
+        .layer(CatchPanicLayer::custom(accept::panicked));
+    let door = accept::Door {
+        bounds: config.server.clone(),
+        acceptor: config.server.tls.as_ref().map(tls::acceptor).transpose()?,
+        router,
+        gateway: Arc::clone(&gateway),
+    };
+    tasks.spawn(accept::accept(listener, door, stop.clone()));
+
+    let mut admin_address = None;
+    if let Some(settings) = &config.admin {
+        let listener = bind(settings.listen).await?;
+        admin_address = Some(local(&listener, settings.listen)?);
+        let router = admin::router(Arc::clone(&gateway), settings.key.as_deref());
+        tasks.spawn(accept::accept_plain(listener, router, stop.clone()));
+    }
+    let schema_interval = config.pocketbase.upstream.schema_interval;
+    tasks.spawn(reload::follow_schema(
+        Arc::clone(&gateway),
+        schema_interval,
+        stop.clone(),
+    ));
+    tasks.spawn(reload::follow_files(
+        Arc::clone(&gateway),
+        files,
+        stop.clone(),
+    ));
+    tasks.close();
+    let scheme = if config.server.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    tracing::info!(%scheme, %address, admin = admin_address.map(tracing::field::display), "serving");
+    Ok(Running {
+        address,
+        admin_address,
+        gateway,
+        stop,
+        tasks,
+        child: Supervised(None),
+    })
+}
+
+/// Waits for PocketBase and builds the gateway.
+async fn load(config: &Config) -> Result<Arc<Gateway>, StartError> {
+    let upstream = Upstream::new(config.pocketbase.upstream.clone());
+    until_ready(&upstream).await?;
+    let gateway = Gateway::build(config.clone(), Arc::clone(&upstream)).await?;
+    report_forwarding(&upstream, config).await;
+    Ok(gateway)
+}
+
+impl Supervised {
+    fn start(config: &Config) -> Result<Self, StartError> {
+        let Some(child) = config.pocketbase.run.clone() else {
+            return Ok(Self(None));
+        };
+        let stop = CancellationToken::new();
+        Ok(Self(Some((stop.clone(), child.supervise(stop)?))))
+    }
+
+    async fn end(self) {
+        if let Some((stop, ended)) = self.0 {
+            stop.cancel();
+            if let Err(error) = ended.await {
+                tracing::warn!(%error, "the task that looks after PocketBase failed");
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Where clients are served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where operators are served.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// The gateway behind the listeners.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Takes no more connections, lets requests under way end within the
+    /// bound, then ends every task and, last, the PocketBase it started.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let bound = self.gateway.server.shutdown_timeout;
+        if tokio::time::timeout(bound, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(?bound, "requests were still under way at the end");
+        }
+        self.child.end().await;
+    }
+}
+
+/// Waits until PocketBase answers, at a start of both it may take a moment.
+async fn until_ready(upstream: &Upstream) -> Result<(), StartError> {
+    let latest = Instant::now() + PATIENCE;
+    loop {
+        match upstream.health().await {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() > latest => return Err(StartError::NotReady(error)),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// Says what to set where PocketBase does not see the clients' addresses.
+async fn report_forwarding(upstream: &Upstream, config: &Config) {
+    let header = &config.pocketbase.upstream.forwarding_header;
+    match upstream.forwarding().await {
+        Ok(Forwarding::Trusted) => {
+            tracing::info!(%header, "PocketBase sees the clients' addresses");
+        }
+        Ok(Forwarding::Untrusted { believed }) => tracing::warn!(
+            %header,
+            believed,
+            "PocketBase does not trust the gateway's forwarding header, so all clients share one address to it; in its dashboard, Settings > Application > User IP proxy headers, set exactly this header, and let nobody but the gateway reach it"
+        ),
+        Ok(Forwarding::Unknown) => {
+            tracing::warn!(%header, "this PocketBase does not tell which header it trusts; set it in its settings");
+        }
+        Err(error) => tracing::warn!(%error, "could not find out which address PocketBase sees"),
+    }
+}
+
+fn cors(server: &Server) -> CorsLayer {
+    let origin = match &server.origins {
+        None => AllowOrigin::any(),
+        Some(origins) => AllowOrigin::list(origins.clone()),
+    };
+    let methods = [
+        http::Method::GET,
+        http::Method::HEAD,
+        http::Method::POST,
+        http::Method::PATCH,
+        http::Method::DELETE,
+        http::Method::PUT,
+    ];
+    CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods(methods)
+        .allow_headers(AllowHeaders::mirror_request())
+        .max_age(PREFLIGHT_AGE)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|problem| StartError::Listen { address, problem })
+}
+
+fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener
+        .local_addr()
+        .map_err(|problem| StartError::Listen { address, problem })
+}

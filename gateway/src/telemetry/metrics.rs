@@ -1,0 +1,107 @@
+//! Every metric, with its name, in one table.
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// The metrics of one gateway.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Exchanges ended, by operation and status.
+    pub exchanges: Family<ExchangeLabels, Counter>,
+    /// Seconds from the request's head to the answer's.
+    pub duration: Histogram,
+    /// Requests under way; one beyond the bound is refused with the code `busy`.
+    pub in_flight: Gauge,
+    /// Connections of clients.
+    pub connections: Gauge,
+    /// Refusals of rules, by rule and code; faults have codes of their own.
+    pub rules: Family<RuleLabels, Counter>,
+    /// Reloads, by result.
+    pub reloads: Family<ReloadLabels, Counter>,
+    /// The generation in force.
+    pub generation: Gauge,
+}
+
+/// What tells exchanges apart.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ExchangeLabels {
+    /// `none` where no operation was recognised.
+    pub operation: &'static str,
+    /// As answered to the client.
+    pub status: u16,
+}
+
+/// What tells refusals of rules apart.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RuleLabels {
+    /// By name; empty where the gateway refused for want of one.
+    pub rule: String,
+    /// `denied`, `busy`, `unexposed`, or the fault's.
+    pub code: &'static str,
+}
+
+/// What tells reloads apart.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ReloadLabels {
+    /// `swapped` or `refused`.
+    pub result: &'static str,
+}
+
+impl Metrics {
+    /// All metrics in the text format of Prometheus.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut registry = Registry::with_prefix("hapta");
+        registry.register("exchanges", "Exchanges ended", self.exchanges.clone());
+        registry.register(
+            "exchange_seconds",
+            "From a request's head to its answer's",
+            self.duration.clone(),
+        );
+        registry.register("in_flight", "Requests under way", self.in_flight.clone());
+        registry.register(
+            "connections",
+            "Connections of clients",
+            self.connections.clone(),
+        );
+        registry.register(
+            "rule_refusals",
+            "Denials and faults of rules",
+            self.rules.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Reloads of configuration and rules",
+            self.reloads.clone(),
+        );
+        registry.register(
+            "generation",
+            "The generation of rules in force",
+            self.generation.clone(),
+        );
+        let mut out = String::new();
+        // Writing to a string can't fail.
+        let _ = text::encode(&mut out, &registry);
+        out
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // 50 µs to 6.5 s, doubling.
+        let buckets = prometheus_client::metrics::histogram::exponential_buckets(0.000_05, 2.0, 18);
+        Self {
+            exchanges: Family::default(),
+            duration: Histogram::new(buckets),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            rules: Family::default(),
+            reloads: Family::default(),
+            generation: Gauge::default(),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The one way to PocketBase: typed calls only.
+//!
+//! Every request that leaves here was written here, from parsed parts: no byte
+//! of a client's request line, header or body is passed on as it came.
+
+mod catalogue;
+mod child;
+mod client;
+mod probe;
+mod reply;
+mod superuser;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytesize::ByteSize;
+use http::{HeaderName, Method, StatusCode, Uri};
+use serde_json::Value;
+
+pub use child::{Child, ChildError};
+pub use probe::Forwarding;
+pub use reply::{FileBody, Reply};
+
+use self::catalogue::Catalogue;
+use self::client::{Client, Outgoing};
+use self::superuser::Superuser;
+use crate::exchange::Exchange;
+use crate::operation::{Operation, RecordId};
+use crate::principal::Token;
+use crate::schema::{Collection, Schema, SchemaError};
+
+/// Where PocketBase is and how it is spoken to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Scheme and authority, like `http://127.0.0.1:8090`.
+    pub url: Uri,
+    /// The gateway's own, of a superuser.
+    pub credential: Credential,
+    /// The header that carries the client's address; PocketBase must trust it.
+    pub forwarding_header: HeaderName,
+    /// From the first byte sent to the last byte of a JSON answer.
+    pub timeout: Duration,
+    /// The largest JSON answer that is taken.
+    pub max_response: ByteSize,
+    /// How often the schema is looked at again.
+    pub schema_interval: Duration,
+}
+
+/// How the gateway itself is known to PocketBase.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// Logs in at PocketBase, and again before the token expires.
+    Password {
+        /// The superuser's identity.
+        email: String,
+        /// Sent to PocketBase alone.
+        password: String,
+    },
+    /// A file that holds a superuser's token, for where MFA is on.
+    TokenFile(PathBuf),
+}
+
+/// PocketBase, as the gateway sees it.
+pub struct Upstream {
+    client: Client,
+    superuser: Superuser,
+    catalogue: Catalogue,
+    settings: Settings,
+}
+
+/// Why PocketBase gave no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// It can't be reached, or the connection broke.
+    #[error("PocketBase is away: {0}")]
+    Away(String),
+    /// With the bound, [`Settings::timeout`].
+    #[error("PocketBase did not answer within {0:?}")]
+    Late(Duration),
+    /// With the bound, [`Settings::max_response`].
+    #[error("the answer of PocketBase is larger than {0}")]
+    TooLarge(ByteSize),
+    /// An answer of a shape that PocketBase doesn't have.
+    #[error("the answer of PocketBase is not as expected: {0}")]
+    Garbled(String),
+    /// The list of collections can't be read as one.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The gateway's own credential doesn't work.
+    #[error("PocketBase does not accept the gateway's superuser credential: {0}")]
+    Credential(String),
+}
+
+impl Upstream {
+    /// Speaks to nobody yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            client: Client::new(&settings),
+            superuser: Superuser::new(settings.credential.clone()),
+            catalogue: Catalogue::default(),
+            settings,
+        })
+    }
+
+    /// The collections, as last loaded.
+    #[must_use]
+    pub fn schema(&self) -> Arc<Schema> {
+        self.catalogue.current()
+    }
+
+    /// Loads the schema again, unless that happened a moment ago; for when
+    /// something is not in it. Says whether it is newer than the one given.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps PocketBase from telling its collections.
+    pub async fn refresh_schema(
+        &self,
+        known: &Arc<Schema>,
+    ) -> Result<Option<Arc<Schema>>, UpstreamError> {
+        let newer = self.catalogue.refresh(known, self.load_schema()).await?;
+        Ok(newer)
+    }
+
+    /// Loads the schema now, for the start and for the look from time to time.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps PocketBase from telling its collections.
+    pub async fn reload_schema(&self) -> Result<Arc<Schema>, UpstreamError> {
+        self.catalogue.reload(self.load_schema()).await
+    }
+
+    /// Sends what the rules let pass, as its principal, and reads the answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or not one of a shape that PocketBase has.
+    pub async fn send(
+        &self,
+        exchange: &Exchange,
+        operation: &Operation,
+        body: Option<&Value>,
+    ) -> Result<Reply, UpstreamError> {
+        let collection = exchange
+            .collection
+            .as_ref()
+            .map_or("", |collection| collection.name.as_str());
+        let request = Outgoing {
+            method: operation.upstream_method(),
+            path_and_query: operation.upstream_path_and_query(collection),
+            body: body.map(|body| Bytes::from(body.to_string())),
+            token: exchange
+                .principal
+                .record()
+                .map(|vouched| vouched.token.clone()),
+            client: Some(&exchange.client),
+        };
+        let response = self.client.send(request).await?;
+        match operation {
+            Operation::Download { .. } => reply::file(response, &self.settings).await,
+            _ => reply::json(response, &self.settings).await,
+        }
+    }
+
+    /// Asks PocketBase whether a token is good. None: it is not.
+    ///
+    /// # Errors
+    ///
+    /// When PocketBase doesn't say yes or no: that is no yes.
+    pub async fn verify(
+        &self,
+        collection: &Collection,
+        token: &Token,
+    ) -> Result<Option<Value>, UpstreamError> {
+        let request = Outgoing {
+            method: Method::POST,
+            path_and_query: format!("/api/collections/{}/auth-refresh", collection.name),
+            body: None,
+            token: Some(token.clone()),
+            client: None,
+        };
+        let (status, body) = self.client.json(request).await?;
+        match status {
+            StatusCode::OK => match body {
+                Some(Value::Object(mut answer)) => match answer.remove("record") {
+                    Some(record @ Value::Object(_)) => Ok(Some(record)),
+                    _ => Err(UpstreamError::Garbled(
+                        "auth-refresh answers no record".to_owned(),
+                    )),
+                },
+                _ => Err(UpstreamError::Garbled(
+                    "auth-refresh answers no object".to_owned(),
+                )),
+            },
+            StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::BAD_REQUEST => Ok(None),
+            other => Err(UpstreamError::Garbled(format!(
+                "auth-refresh answers {other}"
+            ))),
+        }
+    }
+
+    /// Whether PocketBase answers its health check.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub async fn health(&self) -> Result<(), UpstreamError> {
+        let request = Outgoing::get("/api/health".to_owned());
+        match self.client.json(request).await? {
+            (StatusCode::OK, Some(_)) => Ok(()),
+            (status, _) => Err(UpstreamError::Garbled(format!(
+                "the health check answers {status}"
+            ))),
+        }
+    }
+
+    /// The record as it stands now, hidden fields included. None: there is none.
+    ///
+    /// # Errors
+    ///
+    /// When PocketBase doesn't tell.
+    pub async fn stored(
+        &self,
+        collection: &Collection,
+        id: &RecordId,
+    ) -> Result<Option<Value>, UpstreamError> {
+        let operation = Operation::stored(collection, id);
+        let path = operation.upstream_path_and_query(&collection.name);
+        match self
+            .superuser
+            .get(&self.client, superuser::Purpose::Stored, path)
+            .await?
+        {
+            (StatusCode::OK, Some(record @ Value::Object(_))) => Ok(Some(record)),
+            (StatusCode::NOT_FOUND, _) => Ok(None),
+            (status, _) => Err(UpstreamError::Garbled(format!(
+                "a stored record answers {status}"
+            ))),
+        }
+    }
+
+    /// Finds out whether PocketBase takes the client's address from the
+    /// gateway's forwarding header.
+    ///
+    /// # Errors
+    ///
+    /// When PocketBase doesn't tell.
+    pub async fn forwarding(&self) -> Result<Forwarding, UpstreamError> {
+        probe::forwarding(
+            &self.client,
+            &self.superuser,
+            &self.settings.forwarding_header,
+        )
+        .await
+    }
+
+    async fn load_schema(&self) -> Result<Schema, UpstreamError> {
+        superuser::collections(&self.superuser, &self.client).await
+    }
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Password { .. } => f.write_str("Password"),
+            Self::TokenFile(path) => f.debug_tuple("TokenFile").field(path).finish(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! HTTP to PocketBase: one pooled client, and the only place where a request
+//! for it is put together.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytesize::ByteSize;
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use super::{Settings, UpstreamError};
+use crate::exchange::{self, json};
+use crate::principal::Token;
+
+/// Idle connections that are kept for the next request.
+const IDLE_CONNECTIONS: usize = 256;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a client's request may bring along to PocketBase. Rules there can ask
+/// for headers, so nothing else of the client's goes through.
+const PASSED_ON: [HeaderName; 2] = [ACCEPT_LANGUAGE, USER_AGENT];
+
+/// For files: what a partial or conditional answer depends on.
+const PASSED_ON_FOR_FILES: [HeaderName; 3] =
+    [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE];
+
+/// The pooled client.
+pub(super) struct Client {
+    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    base: String,
+    forwarding_header: HeaderName,
+    timeout: Duration,
+    max_response: ByteSize,
+}
+
+/// A request for PocketBase, in parts.
+pub(super) struct Outgoing<'a> {
+    pub(super) method: Method,
+    /// Written by us, percent-encoded where it must be.
+    pub(super) path_and_query: String,
+    /// JSON.
+    pub(super) body: Option<Bytes>,
+    pub(super) token: Option<Token>,
+    /// On whose behalf; none for the gateway's own requests.
+    pub(super) client: Option<&'a exchange::Client>,
+}
+
+impl Outgoing<'_> {
+    pub(super) fn get(path_and_query: String) -> Self {
+        Self {
+            method: Method::GET,
+            path_and_query,
+            body: None,
+            token: None,
+            client: None,
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build(connector);
+        Self {
+            http,
+            base: settings.url.to_string().trim_end_matches('/').to_owned(),
+            forwarding_header: settings.forwarding_header.clone(),
+            timeout: settings.timeout,
+            max_response: settings.max_response,
+        }
+    }
+
+    /// Sends a request; the body of the answer is still to come.
+    pub(super) async fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let request = self.write(outgoing)?;
+        tokio::time::timeout(self.timeout, self.http.request(request))
+            .await
+            .map_err(|_| UpstreamError::Late(self.timeout))?
+            .map_err(|error| UpstreamError::Away(causes(&error)))
+    }
+
+    /// Sends a request and reads its JSON, if the answer has any.
+    pub(super) async fn json(
+        &self,
+        outgoing: Outgoing<'_>,
+    ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
+        self.json_with(outgoing, |_| {}).await
+    }
+
+    /// The same, with a last touch to the request's headers.
+    pub(super) async fn json_with(
+        &self,
+        outgoing: Outgoing<'_>,
+        touch: impl FnOnce(&mut http::HeaderMap),
+    ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
+        let mut request = self.write(outgoing)?;
+        touch(request.headers_mut());
+        let whole = async {
+            let response = self
+                .http
+                .request(request)
+                .await
+                .map_err(|error| UpstreamError::Away(causes(&error)))?;
+            read_json(response, self.max_response).await
+        };
+        tokio::time::timeout(self.timeout, whole)
+            .await
+            .map_err(|_| UpstreamError::Late(self.timeout))?
+    }
+
+    fn write(&self, outgoing: Outgoing<'_>) -> Result<Request<Full<Bytes>>, UpstreamError> {
+        let unwritten = |error: &dyn std::fmt::Display| {
+            UpstreamError::Garbled(format!("cannot write the request for PocketBase: {error}"))
+        };
+        let uri: Uri = format!("{}{}", self.base, outgoing.path_and_query)
+            .parse()
+            .map_err(|error| unwritten(&error))?;
+        let mut request = Request::builder().method(outgoing.method).uri(uri);
+        if outgoing.body.is_some() {
+            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(token) = &outgoing.token {
+            let mut value =
+                HeaderValue::from_str(token.expose()).map_err(|error| unwritten(&error))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        if let Some(client) = outgoing.client {
+            request = request.header(&self.forwarding_header, client.address.to_string());
+            for name in PASSED_ON
+                .iter()
+                .chain(PASSED_ON_FOR_FILES.iter().filter(|_| client.wants_file))
+            {
+                if let Some(value) = client.headers.get(name) {
+                    request = request.header(name, value);
+                }
+            }
+        }
+        request
+            .body(Full::new(outgoing.body.unwrap_or_default()))
+            .map_err(|error| unwritten(&error))
+    }
+}
+
+/// Reads an answer's JSON, up to a bound. None where the body is empty.
+pub(super) async fn read_json(
+    response: Response<Incoming>,
+    bound: ByteSize,
+) -> Result<(StatusCode, Option<Value>), UpstreamError> {
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            value.split(';').next().unwrap_or_default().trim() == "application/json"
+        });
+    let bytes = read(response.into_body(), bound).await?;
+    if bytes.is_empty() {
+        return Ok((status, None));
+    }
+    if !is_json {
+        // An application with a catch-all page answers any route with HTML and 200.
+        return Err(UpstreamError::Garbled(format!(
+            "status {status}, but the body is not JSON"
+        )));
+    }
+    let value = json::parse(&bytes, json::Bounds::upstream())
+        .map_err(|error| UpstreamError::Garbled(format!("status {status}, {error}")))?;
+    Ok((status, Some(value)))
+}
+
+async fn read(body: Incoming, bound: ByteSize) -> Result<Bytes, UpstreamError> {
+    let limit = usize::try_from(bound.as_u64()).unwrap_or(usize::MAX);
+    match Limited::new(body, limit).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(UpstreamError::TooLarge(bound))
+        }
+        Err(error) => Err(UpstreamError::Away(error.to_string())),
+    }
+}
+
+/// An error with what is behind it: the outermost text alone says little.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(behind) = cause {
+        text.push_str(": ");
+        text.push_str(&behind.to_string());
+        cause = behind.source();
+    }
+    text
+}

@@ -1,0 +1,133 @@
+//! The answer of PocketBase, as far as it may go on.
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use super::client::read_json;
+use super::{Settings, UpstreamError};
+
+/// The headers of a file's answer that are passed on.
+const FILE_HEADERS: [HeaderName; 8] = [
+    ACCEPT_RANGES,
+    CACHE_CONTROL,
+    CONTENT_DISPOSITION,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE,
+    LAST_MODIFIED,
+];
+
+/// What PocketBase answered.
+#[derive(Debug)]
+pub enum Reply {
+    /// A success with a body.
+    Json {
+        /// 200 to 299.
+        status: StatusCode,
+        /// Parsed, and not yet looked at by any rule.
+        body: Value,
+    },
+    /// A success without one.
+    Empty {
+        /// 200 to 299; a delete answers 204.
+        status: StatusCode,
+    },
+    /// A refusal, in PocketBase's error shape.
+    Refused {
+        /// 400 to 499.
+        status: StatusCode,
+        /// `{status, message, data}`, or `{mfaId}` for the first step of a login with MFA.
+        body: Value,
+    },
+    /// A file, still on its way.
+    File(FileBody),
+}
+
+/// A file on its way.
+#[derive(Debug)]
+pub struct FileBody {
+    /// A success, 304 or 416.
+    pub status: StatusCode,
+    /// Only those that belong to a file.
+    pub headers: HeaderMap,
+    /// Streamed: neither [`Settings::timeout`] nor [`Settings::max_response`] bounds it.
+    pub body: Incoming,
+}
+
+/// Reads an answer that must be JSON, or nothing at all.
+pub(super) async fn json(
+    response: Response<Incoming>,
+    settings: &Settings,
+) -> Result<Reply, UpstreamError> {
+    let whole = read_json(response, settings.max_response);
+    let (status, body) = tokio::time::timeout(settings.timeout, whole)
+        .await
+        .map_err(|_| UpstreamError::Late(settings.timeout))??;
+    match (status.is_success(), body) {
+        (true, Some(body)) => Ok(Reply::Json { status, body }),
+        (true, None) => Ok(Reply::Empty { status }),
+        (false, Some(body)) if status.is_client_error() => refused(status, body),
+        // A redirect is never followed: it would lead to a request that nobody judged.
+        (false, _) => Err(UpstreamError::Garbled(format!("status {status}"))),
+    }
+}
+
+/// Takes an answer that is a file, or PocketBase's refusal of it.
+pub(super) async fn file(
+    response: Response<Incoming>,
+    settings: &Settings,
+) -> Result<Reply, UpstreamError> {
+    let status = response.status();
+    if status.is_client_error() && status != StatusCode::RANGE_NOT_SATISFIABLE {
+        return json(response, settings).await;
+    }
+    let is_file = status.is_success()
+        || matches!(
+            status,
+            StatusCode::NOT_MODIFIED | StatusCode::RANGE_NOT_SATISFIABLE
+        );
+    if !is_file {
+        return Err(UpstreamError::Garbled(format!("a file answers {status}")));
+    }
+    let (parts, body) = response.into_parts();
+    let mut headers = HeaderMap::new();
+    for name in FILE_HEADERS {
+        for value in parts.headers.get_all(&name) {
+            headers.append(&name, value.clone());
+        }
+    }
+    Ok(Reply::File(FileBody {
+        status,
+        headers,
+        body,
+    }))
+}
+
+/// A refusal must look like PocketBase's: what does not is not passed on.
+fn refused(status: StatusCode, body: Value) -> Result<Reply, UpstreamError> {
+    let fits = body.as_object().is_some_and(|body| {
+        body.get("message").is_some_and(Value::is_string)
+            && body.get("data").is_none_or(Value::is_object)
+            && body
+                .keys()
+                .all(|key| matches!(key.as_str(), "status" | "message" | "data"))
+    });
+    // The first step of a login with MFA is a 401 of its own shape.
+    let is_mfa = status == StatusCode::UNAUTHORIZED
+        && body
+            .as_object()
+            .is_some_and(|body| body.len() == 1 && body.get("mfaId").is_some_and(Value::is_string));
+    if fits || is_mfa {
+        Ok(Reply::Refused { status, body })
+    } else {
+        Err(UpstreamError::Garbled(format!(
+            "status {status} with a body that is no error of PocketBase"
+        )))
+    }
+}

@@ -1,0 +1,175 @@
+//! The gateway's own superuser credential: what it is used for, and its token.
+//!
+//! A superuser passes all of PocketBase's rules, so the list of [`Purpose`]s is
+//! short, and this file is the only one that sends the token.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::client::{Client, Outgoing};
+use super::{Credential, UpstreamError};
+use crate::principal::Token;
+use crate::schema::Schema;
+
+/// A token is replaced this long before it expires.
+const MARGIN: Duration = Duration::from_mins(1);
+
+/// Collections asked for at once, and how many such pages at most.
+const PAGE: usize = 500;
+const PAGES: usize = 20;
+
+/// Everything that the gateway's own credential is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Reading the collections.
+    Schema,
+    /// Reading a record that a rule asked for.
+    Stored,
+    /// Asking at the start which address PocketBase believes the client has.
+    Forwarding,
+}
+
+/// The credential, with the token it got last.
+pub(super) struct Superuser {
+    credential: Credential,
+    token: Mutex<Option<Known>>,
+}
+
+struct Known {
+    token: Token,
+    expires: SystemTime,
+}
+
+impl Superuser {
+    pub(super) fn new(credential: Credential) -> Self {
+        Self {
+            credential,
+            token: Mutex::new(None),
+        }
+    }
+
+    /// Reads something as the superuser.
+    pub(super) async fn get(
+        &self,
+        client: &Client,
+        purpose: Purpose,
+        path_and_query: String,
+    ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
+        self.get_with(client, purpose, path_and_query, |_| {}).await
+    }
+
+    /// The same, with a last touch to the headers.
+    pub(super) async fn get_with(
+        &self,
+        client: &Client,
+        purpose: Purpose,
+        path_and_query: String,
+        touch: impl Fn(&mut HeaderMap) + Send + Sync,
+    ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
+        let mut renewed = false;
+        loop {
+            let token = self.token(client, renewed).await?;
+            let request = Outgoing {
+                token: Some(token),
+                ..Outgoing::get(path_and_query.clone())
+            };
+            let (status, body) = client.json_with(request, &touch).await?;
+            let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
+            if !refused {
+                return Ok((status, body));
+            }
+            if renewed {
+                return Err(UpstreamError::Credential(format!(
+                    "{purpose:?} was answered with {status}"
+                )));
+            }
+            // The password may have changed or PocketBase may have been replaced.
+            renewed = true;
+        }
+    }
+
+    async fn token(&self, client: &Client, anew: bool) -> Result<Token, UpstreamError> {
+        let mut known = self.token.lock().await;
+        match &*known {
+            Some(known) if !anew && SystemTime::now() + MARGIN < known.expires => {
+                Ok(known.token.clone())
+            }
+            _ => {
+                let token = match &self.credential {
+                    Credential::Password { email, password } => {
+                        log_in(client, email, password).await?
+                    }
+                    Credential::TokenFile(path) => {
+                        let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+                            UpstreamError::Credential(format!(
+                                "cannot read {}: {error}",
+                                path.display()
+                            ))
+                        })?;
+                        Token::new(text.trim())
+                    }
+                };
+                let expires = crate::exchange::token::expiry(token.expose())
+                    .unwrap_or(SystemTime::UNIX_EPOCH);
+                *known = Some(Known {
+                    token: token.clone(),
+                    expires,
+                });
+                Ok(token)
+            }
+        }
+    }
+}
+
+async fn log_in(client: &Client, email: &str, password: &str) -> Result<Token, UpstreamError> {
+    let body = json!({ "identity": email, "password": password });
+    let request = Outgoing {
+        method: Method::POST,
+        body: Some(Bytes::from(body.to_string())),
+        ..Outgoing::get("/api/collections/_superusers/auth-with-password".to_owned())
+    };
+    let (status, answer) = client.json(request).await?;
+    let token = answer
+        .as_ref()
+        .and_then(|answer| answer.get("token"))
+        .and_then(Value::as_str);
+    match (status, token) {
+        (StatusCode::OK, Some(token)) => Ok(Token::new(token)),
+        (StatusCode::UNAUTHORIZED, _) => Err(UpstreamError::Credential(
+            "it asks for a second factor; use a token file".to_owned(),
+        )),
+        (status, _) => Err(UpstreamError::Credential(format!(
+            "the login was answered with {status}"
+        ))),
+    }
+}
+
+/// Reads all collections.
+pub(super) async fn collections(
+    superuser: &Superuser,
+    client: &Client,
+) -> Result<Schema, UpstreamError> {
+    let mut pages = Vec::new();
+    for page in 1..=PAGES {
+        let path = format!("/api/collections?page={page}&perPage={PAGE}&sort=name");
+        let (status, answer) = superuser.get(client, Purpose::Schema, path).await?;
+        let Some(answer) = answer.filter(|_| status == StatusCode::OK) else {
+            return Err(UpstreamError::Garbled(format!(
+                "the list of collections answers {status}"
+            )));
+        };
+        let is_last = answer
+            .get("items")
+            .and_then(Value::as_array)
+            .is_none_or(|items| items.len() < PAGE);
+        pages.push(answer);
+        if is_last {
+            break;
+        }
+    }
+    Ok(Schema::read(&pages)?)
+}
