@@ -1,0 +1,66 @@
+# `make` lists the targets. Everything that is fetched or built for them lands in .build and target.
+
+POCKETBASE_VERSION := 0.40.6
+NEXTEST_VERSION    := 0.9.143
+DENY_VERSION       := 0.20.2
+
+POCKETBASE := .build/pocketbase/$(POCKETBASE_VERSION)/pocketbase
+
+# rustup or debian; by itself the script takes rustup's target where that can be had.
+export RULES_TOOLCHAIN ?=
+
+# The examples are a crate each.
+example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.toml))
+guest_crates  := rule-sdk $(example_rules)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test rules lint bench setup clean pocketbase test-rules sdk nextest deny
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: pocketbase rules ## the gateway before a PocketBase with demo data, and a tour to paste
+	cargo build --release --package hapta
+	.ci/demo
+
+test: setup ## every test: unit, end to end, the official SDK, the rules and the documentation
+	POCKETBASE=$(abspath $(POCKETBASE)) cargo nextest run --workspace
+	cargo test --workspace --doc
+	set -e; for crate in $(guest_crates); do (cd $$crate && cargo test); done
+
+rules: ## the example rules to .build/rules; RULES_TOOLCHAIN=debian for Debian's compiler
+	.ci/build-rules .build/rules $(example_rules)
+
+lint: deny ## formatting, clippy without warnings, licences and sources of what we depend on
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	set -e; for crate in $(guest_crates) tests/rules; do \
+		(cd $$crate && cargo fmt --all --check && cargo clippy --all-targets -- -D warnings); done
+	cargo deny --workspace check bans licenses sources
+
+bench: rules ## speed, layer by layer: a table, and target/bench/bench.json
+	cargo bench --package hapta
+
+setup: pocketbase rules test-rules sdk nextest ## all that the tests need, and no test
+
+clean: ## removes what was built and fetched
+	cargo clean
+	rm -rf .build tests/sdk/node_modules rule-sdk/target rules-examples/*/target tests/rules/target
+
+pocketbase:
+	.ci/fetch-pocketbase $(POCKETBASE_VERSION) $(POCKETBASE)
+
+test-rules:
+	.ci/build-rules .build/test-rules tests/rules
+
+sdk: tests/sdk/node_modules/.package-lock.json
+
+tests/sdk/node_modules/.package-lock.json: tests/sdk/package-lock.json
+	cd tests/sdk && npm ci --no-audit --no-fund
+	touch $@
+
+nextest:
+	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest --version $(NEXTEST_VERSION)
+
+deny:
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny --version $(DENY_VERSION)

@@ -1,0 +1,305 @@
+//! A client of raw HTTP: what it is told to send is what it sends.
+
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::{PATIENCE, demo};
+
+/// Asks one server; as a guest, or with the token of [`Client::with_token`].
+#[derive(Clone, Debug)]
+pub struct Client {
+    address: SocketAddr,
+    token: Option<String>,
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+}
+
+/// A request in the making. Await it to send it.
+#[must_use = "a call is sent when it is awaited"]
+pub struct Call {
+    client: Client,
+    method: Method,
+    target: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers, as many as came.
+    pub headers: HeaderMap,
+    /// All of the body.
+    pub body: Bytes,
+}
+
+impl Client {
+    /// A guest.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        Self {
+            address,
+            token: None,
+            http,
+        }
+    }
+
+    /// The same client with a token of its own on every call.
+    #[must_use]
+    pub fn with_token(&self, token: impl Into<String>) -> Self {
+        Self {
+            token: Some(token.into()),
+            ..self.clone()
+        }
+    }
+
+    /// The token that every call carries.
+    ///
+    /// # Panics
+    ///
+    /// When this client is a guest.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("this client is a guest")
+    }
+
+    /// Logs one of the demo's people in: a client that asks as they.
+    pub async fn log_in(&self, name: &str) -> Self {
+        let reply = self
+            .authenticate("users", &format!("{name}@example.com"))
+            .await
+            .json();
+        self.with_token(reply["token"].as_str().expect("a login answers a token"))
+    }
+
+    /// Logs in by password, with the demo's password.
+    pub fn authenticate(&self, collection: &str, identity: &str) -> Call {
+        self.post(&format!("/api/collections/{collection}/auth-with-password"))
+            .json(&json!({ "identity": identity, "password": demo::PASSWORD }))
+    }
+
+    /// Reads; like the three below, `target` is path and query.
+    pub fn get(&self, target: &str) -> Call {
+        self.call(Method::GET, target)
+    }
+
+    /// Creates, logs in and so on.
+    pub fn post(&self, target: &str) -> Call {
+        self.call(Method::POST, target)
+    }
+
+    /// Updates.
+    pub fn patch(&self, target: &str) -> Call {
+        self.call(Method::PATCH, target)
+    }
+
+    /// Deletes.
+    pub fn delete(&self, target: &str) -> Call {
+        self.call(Method::DELETE, target)
+    }
+
+    /// Any method; `target` is path and query, sent as written.
+    pub fn call(&self, method: Method, target: &str) -> Call {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &self.token {
+            headers.insert(AUTHORIZATION, value(token));
+        }
+        Call {
+            client: self.clone(),
+            method,
+            target: target.to_owned(),
+            headers,
+            body: Bytes::new(),
+        }
+    }
+
+    /// Sends a request line and headers just as they are written, which no HTTP
+    /// library would: a `//`, bytes beyond ASCII, a header twice.
+    ///
+    /// `Host`, `Connection: close`, `Content-Length` and this client's token are added.
+    pub async fn raw(&self, request_line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let (host, length) = (self.address.to_string(), body.len().to_string());
+        let own = [
+            ("Host", host.as_str()),
+            ("Connection", "close"),
+            ("Content-Length", length.as_str()),
+        ];
+        let token = self.token.as_deref().map(|token| ("Authorization", token));
+        let lines = own.iter().chain(&token).chain(headers);
+        let lines: Vec<_> = lines
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let request = format!("{request_line} HTTP/1.1\r\n{}\r\n{body}", lines.concat());
+        self.bytes(request.as_bytes()).await
+    }
+
+    /// Sends these bytes and reads to the end of the connection.
+    pub async fn bytes(&self, request: &[u8]) -> Reply {
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await.expect("connects");
+            stream.write_all(request).await.expect("sends");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.expect("reads");
+            answer
+        };
+        let answer = tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .expect("the server answers and closes");
+        Reply::parse(&answer)
+    }
+}
+
+impl Call {
+    /// Asks with this token instead of the client's own.
+    pub fn token(self, token: &str) -> Self {
+        self.header("Authorization", token)
+    }
+
+    /// Sets a header; a second value of the same name replaces the first.
+    pub fn header(mut self, name: &str, text: &str) -> Self {
+        self.headers.insert(
+            name.parse::<HeaderName>().expect("a header name"),
+            value(text),
+        );
+        self
+    }
+
+    /// Sends this as JSON.
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// Sends these bytes as this type.
+    pub fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
+        self.headers.insert(CONTENT_TYPE, value(content_type));
+        self.body = body.into();
+        self
+    }
+
+    async fn send(self) -> Reply {
+        let mut request = http::Request::builder()
+            .method(self.method)
+            .uri(format!("http://{}{}", self.client.address, self.target))
+            .body(Full::new(self.body))
+            .expect("a request: send other bytes with Client::raw");
+        request.headers_mut().extend(self.headers);
+        let response = self
+            .client
+            .http
+            .request(request)
+            .await
+            .expect("the server answers");
+        let (head, body) = response.into_parts();
+        let body = body
+            .collect()
+            .await
+            .expect("the whole body arrives")
+            .to_bytes();
+        Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Reply;
+    type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async {
+            let target = format!("{} {}", self.method, self.target);
+            let sent = tokio::time::timeout(PATIENCE, self.send()).await;
+            sent.unwrap_or_else(|elapsed| panic!("no answer to {target}: {elapsed}"))
+        })
+    }
+}
+
+impl Reply {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When it is none.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// The JSON of a reply that has this status. 204 has `null`.
+    ///
+    /// # Panics
+    ///
+    /// When the status is another; the message shows the whole reply.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        if self.body.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
+    }
+
+    /// Asserts a refusal in PocketBase's shape, `{"status", "message", "data"}`.
+    ///
+    /// # Panics
+    ///
+    /// When it is none, or has another status.
+    #[track_caller]
+    pub fn refused(&self, status: u16) -> Value {
+        let error = self.expect(status);
+        assert_eq!(error["status"], status, "{error}");
+        assert!(
+            error["message"].is_string() && error["data"].is_object(),
+            "{error}"
+        );
+        error
+    }
+
+    /// A header's value, or nothing.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no HTTP: {}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8_lossy(&bytes[..end]);
+        let mut lines = head.split("\r\n");
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1))
+            .and_then(|status| status.parse().ok());
+        let headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, text)| (name.parse().expect("a header name"), value(text)))
+            .collect();
+        let body = Bytes::copy_from_slice(&bytes[end + 4..]);
+        Self {
+            status: status.expect("a status line"),
+            headers,
+            body,
+        }
+    }
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("a header value")
+}

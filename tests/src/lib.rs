@@ -1,0 +1,53 @@
+//! The harness of the scenarios: what stands before and behind a gateway in a test.
+//!
+//! ```text
+//!   Client ──► TestGateway ──► RecordingProxy ──► PocketBase    a [`Stage`]: the real thing
+//!   Client ──► TestGateway ──► StubUpstream                     for what PocketBase can't be made to do
+//! ```
+//!
+//! In reading order: [`Stage`] is what most tests start with; [`Client`] asks
+//! and [`Reply`] is what it gets; [`PocketBase`] starts the pinned binary on the
+//! demo's data in some 30 ms; [`RecordingProxy`] tells what reached it;
+//! [`StubUpstream`] stalls, cuts and lies. People and posts are in [`demo`].
+//!
+//! Everything binds 127.0.0.1 on a port of its own and ends with its value, so
+//! that tests run side by side. Nothing waits for luck: what takes time is
+//! awaited with [`eventually`].
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what goes wrong here fails a test, and should say so at once"
+)]
+
+mod client;
+pub mod demo;
+mod eventually;
+mod gateway;
+mod pocketbase;
+mod proxy;
+pub mod rules;
+mod stage;
+mod stub;
+
+pub use client::{Call, Client, Reply};
+pub use eventually::{PATIENCE, eventually};
+pub use gateway::{ADMIN_KEY, Setup, TestGateway};
+pub use pocketbase::PocketBase;
+pub use proxy::{Hold, RecordingProxy, Seen};
+pub use stage::Stage;
+pub use stub::{Answer, StubUpstream};
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ has a parent")
+        .to_owned()
+}

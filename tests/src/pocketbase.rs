@@ -1,0 +1,230 @@
+//! The real PocketBase on the demo's data.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+use crate::{Client, PATIENCE, demo, root};
+
+/// A PocketBase of this test's own, ended with this value.
+///
+/// The migrations run once for each state of `tests/fixtures/demo`; each start
+/// is from a copy of what they left, and takes some 30 ms.
+#[derive(Debug)]
+pub struct PocketBase {
+    address: SocketAddr,
+    folder: TempDir,
+    child: Child,
+    output: Output,
+}
+
+/// What the process has written so far.
+type Output = Arc<Mutex<String>>;
+
+impl PocketBase {
+    /// Starts one, on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// When the binary is missing, or does not come up within [`PATIENCE`].
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        copy(&template().await, &folder.path().join("pb_data")).expect("copies the demo's data");
+        // Another process may take the port before PocketBase does.
+        for _ in 0..5 {
+            let address = free_address();
+            if let Ok((child, output)) = serve(folder.path(), address).await {
+                return Self {
+                    address,
+                    folder,
+                    child,
+                    output,
+                };
+            }
+        }
+        let output = serve(folder.path(), free_address())
+            .await
+            .err()
+            .unwrap_or_default();
+        panic!("PocketBase does not start:\n{output}");
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A guest that asks PocketBase itself, past any gateway.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// A superuser that asks PocketBase itself.
+    pub async fn superuser(&self) -> Client {
+        let reply = self
+            .client()
+            .authenticate("_superusers", demo::SUPERUSER)
+            .await
+            .expect(200);
+        self.client()
+            .with_token(reply["token"].as_str().expect("a token"))
+    }
+
+    /// Ends the process, as when PocketBase is away. The address stays its own.
+    pub async fn stop(&mut self) {
+        self.child.kill().await.expect("PocketBase ends");
+    }
+
+    /// Starts it again where it was, with what it had.
+    pub async fn start_again(&mut self) {
+        let started = serve(self.folder.path(), self.address).await;
+        (self.child, self.output) =
+            started.unwrap_or_else(|output| panic!("PocketBase does not start:\n{output}"));
+    }
+
+    /// All that it has written to its console.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.output.lock().expect("no panic while writing").clone()
+    }
+}
+
+impl Drop for PocketBase {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("PocketBase wrote:\n{}", self.output());
+        }
+    }
+}
+
+/// Ok when it serves; else what it wrote.
+async fn serve(folder: &Path, address: SocketAddr) -> Result<(Child, Output), String> {
+    let mut child = command(&folder.join("pb_data"), "serve")
+        .args(["--http", &address.to_string()])
+        .args(["--hooksDir", "none", "--publicDir", "none"])
+        .current_dir(folder)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", binary().display()));
+    let output = Output::default();
+    let (serving, served) = oneshot::channel();
+    listen(child.stdout.take(), output.clone(), Some(serving));
+    listen(child.stderr.take(), output.clone(), None);
+    // It writes this line once it holds the port: an answer on the port could be another's.
+    match tokio::time::timeout(PATIENCE, served).await {
+        Ok(Ok(())) => Ok((child, output)),
+        _ => Err(output.lock().expect("no panic while writing").clone()),
+    }
+}
+
+/// Collects the lines of a stream; `serving` is told when one says so, and dropped at the end.
+fn listen(
+    stream: Option<impl AsyncRead + Unpin + Send + 'static>,
+    output: Output,
+    mut serving: Option<oneshot::Sender<()>>,
+) {
+    let mut lines = BufReader::new(stream.expect("the stream is piped")).lines();
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if line.contains("Server started at")
+                && let Some(serving) = serving.take()
+            {
+                // Nobody waits any longer: the test is over.
+                let _ = serving.send(());
+            }
+            let mut output = output.lock().expect("no panic while writing");
+            output.push_str(&line);
+            output.push('\n');
+        }
+    });
+}
+
+/// The data after the migrations, made by whoever comes first.
+async fn template() -> PathBuf {
+    let folder = root().join(".build/pocketbase/demo");
+    fs::create_dir_all(&folder).expect("makes .build/pocketbase/demo");
+    let lock = File::create(folder.join("lock")).expect("makes the lock file");
+    lock.lock().expect("locks; released with the file");
+    let state = fingerprint().expect("reads the migrations");
+    let (ready, data) = (folder.join("made-from"), folder.join("pb_data"));
+    if fs::read_to_string(&ready).is_ok_and(|made_from| made_from == state) {
+        return data;
+    }
+    let _ = fs::remove_dir_all(&data);
+    let migrated = command(&data, "migrate").arg("up").output().await;
+    let migrated = migrated
+        .unwrap_or_else(|error| panic!("{}: {error}: run `make setup`", binary().display()));
+    assert!(
+        migrated.status.success(),
+        "the demo's migrations fail: {migrated:?}"
+    );
+    // For editors only, and by far the largest file.
+    let _ = fs::remove_file(data.join("types.d.ts"));
+    fs::write(&ready, state).expect("writes what the data was made from");
+    data
+}
+
+/// What the template depends on: the binary's path and the text of the migrations.
+fn fingerprint() -> io::Result<String> {
+    let mut files: Vec<_> = fs::read_dir(migrations())?.collect::<io::Result<_>>()?;
+    files.sort_by_key(fs::DirEntry::file_name);
+    let mut state = format!("{}\n", binary().display());
+    for file in files {
+        state += &fs::read_to_string(file.path())?;
+    }
+    Ok(state)
+}
+
+fn command(data: &Path, subcommand: &str) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .arg(subcommand)
+        .arg("--dir")
+        .arg(data)
+        .arg("--migrationsDir")
+        .arg(migrations())
+        .arg("--automigrate=false");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn migrations() -> PathBuf {
+    root().join("tests/fixtures/demo/pb_migrations")
+}
+
+fn binary() -> PathBuf {
+    let fetched = || root().join(".build/pocketbase/0.40.6/pocketbase");
+    std::env::var_os("POCKETBASE").map_or_else(fetched, PathBuf::from)
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound address")
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

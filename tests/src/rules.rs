@@ -1,0 +1,48 @@
+//! The built rules, from `rules-examples` and from `tests/rules`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::root;
+
+/// The file of a built rule.
+///
+/// # Panics
+///
+/// When it isn't built.
+#[must_use]
+pub fn path(name: &str) -> PathBuf {
+    let places = [".build/test-rules", ".build/rules"];
+    let file = |place| root().join(place).join(format!("{name}.wasm"));
+    places
+        .into_iter()
+        .map(file)
+        .find(|file| file.exists())
+        .unwrap_or_else(|| panic!("the rule {name} is not built: run `make setup`"))
+}
+
+/// The bytes of a built rule.
+#[must_use]
+pub fn bytes(name: &str) -> Vec<u8> {
+    fs::read(path(name)).expect("reads a built rule")
+}
+
+/// The folders below one that hold a crate, by name and sorted: the rules there are.
+#[must_use]
+pub fn crates(folder: &str) -> Vec<String> {
+    let folder = root().join(folder);
+    let entries =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("reads a folder").path())
+        .filter(|path| path.join("Cargo.toml").exists())
+        .map(|path| {
+            path.file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,52 @@
+//! A gateway before a real PocketBase, with a recording proxy between the two.
+
+use crate::{Client, PocketBase, RecordingProxy, Setup, TestGateway};
+
+/// All that a scenario needs.
+#[derive(Debug)]
+pub struct Stage {
+    /// What is tested.
+    pub gateway: TestGateway,
+    /// What sees all that reaches PocketBase from the gateway.
+    pub proxy: RecordingProxy,
+    /// What stands behind.
+    pub pocketbase: PocketBase,
+}
+
+impl Stage {
+    /// Starts all three. `set_up` says what the gateway exposes, and under which rules.
+    pub async fn with(set_up: impl FnOnce(Setup) -> Setup) -> Self {
+        let pocketbase = PocketBase::start().await;
+        let proxy = RecordingProxy::before(pocketbase.address()).await;
+        let gateway = set_up(Setup::before(proxy.address())).start().await;
+        Self {
+            gateway,
+            proxy,
+            pocketbase,
+        }
+    }
+
+    /// The demo's collections under PocketBase's own rules alone.
+    pub async fn open() -> Self {
+        Self::with(|gateway| gateway.open("users").open("posts").open("comments")).await
+    }
+
+    /// A guest at the gateway.
+    #[must_use]
+    pub fn guest(&self) -> Client {
+        self.gateway.client()
+    }
+
+    /// A guest at PocketBase itself.
+    #[must_use]
+    pub fn direct(&self) -> Client {
+        self.pocketbase.client()
+    }
+
+    /// One of the demo's people at the gateway. The login goes past it: what the
+    /// proxy has seen is what the test asks.
+    pub async fn log_in(&self, name: &str) -> Client {
+        let direct = self.direct().log_in(name).await;
+        self.guest().with_token(direct.token())
+    }
+}

@@ -1,0 +1,162 @@
+//! What happens when PocketBase stalls, cuts or lies.
+
+use hapta_tests::demo::{BOB, POST_OF_ALICE, records};
+use hapta_tests::{Answer, Reply, Setup, StubUpstream, TestGateway};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_not_waited_for_for_ever() {
+    let (stub, gateway) = stage().await;
+    stub.answer(&records("posts"), Answer::Stall);
+    broken(&gateway.client().get(&records("posts")).await);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_is_no_answer() {
+    let (stub, gateway) = stage().await;
+    stub.answer(&records("posts"), Answer::Cut);
+    broken(&gateway.client().get(&records("posts")).await);
+}
+
+#[tokio::test]
+async fn an_answer_of_another_shape_never_gets_out() {
+    let html =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>";
+    let lies = [
+        // The page of a single-page application, which PocketBase serves for unknown routes.
+        Answer::Bytes(html.into()),
+        Answer::Bytes(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n{"
+                .into(),
+        ),
+        Answer::Bytes("no HTTP at all\r\n\r\n".into()),
+        Answer::Bytes(Vec::new()),
+        Answer::Json(200, json!([])),
+        Answer::Json(200, json!({ "items": {} })),
+        Answer::Json(
+            200,
+            json!({ "items": [3], "page": 1, "perPage": 30, "totalItems": 1, "totalPages": 1 }),
+        ),
+        // A record that does not say what it is can't be judged.
+        Answer::Json(
+            200,
+            list(&json!({ "id": POST_OF_ALICE, "title": "secret" })),
+        ),
+        Answer::Json(
+            200,
+            list(
+                &json!({ "id": POST_OF_ALICE, "title": "secret", "collectionName": "elsewhere", "collectionId": "x" }),
+            ),
+        ),
+        Answer::Json(302, json!({})),
+    ];
+    let (stub, gateway) = stage().await;
+    for lie in lies {
+        stub.answer(&records("posts"), lie.clone());
+        let reply = gateway.client().get(&records("posts")).await;
+        // 403 where the records are of a collection that is not exposed.
+        assert!(
+            reply.status == 403 || reply.status >= 500,
+            "{lie:?} became {reply:?}"
+        );
+        reply.refused(reply.status);
+        assert!(!String::from_utf8_lossy(&reply.body).contains("secret"));
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (stub, gateway) = stage().await;
+    let elsewhere =
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: /api/settings\r\nContent-Length: 0\r\n\r\n";
+    stub.answer(&records("posts"), Answer::Bytes(elsewhere.into()));
+    broken(&gateway.client().get(&records("posts")).await);
+    assert!(
+        stub.seen()
+            .iter()
+            .all(|seen| !seen.target.contains("settings"))
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_verified_is_nobody_s() {
+    let answers = [
+        Answer::Json(
+            500,
+            json!({ "status": 500, "message": "Something went wrong.", "data": {} }),
+        ),
+        Answer::Json(
+            429,
+            json!({ "status": 429, "message": "Too many requests.", "data": {} }),
+        ),
+        Answer::Json(200, json!({ "token": "x" })),
+        Answer::Json(200, json!({ "record": { "id": BOB } })),
+        Answer::Stall,
+        Answer::Cut,
+    ];
+    let (stub, gateway) = stage().await;
+    let alice = gateway.client().with_token(StubUpstream::token());
+    for answer in answers {
+        stub.answer("/api/collections/users/auth-refresh", answer.clone());
+        let reply = alice.get(&records("posts")).await;
+        // A record of somebody else is a no; all the rest is no answer.
+        assert!(
+            reply.status == 401 || reply.status >= 500,
+            "{answer:?} became {reply:?}"
+        );
+        reply.refused(reply.status);
+    }
+    assert!(
+        stub.seen()
+            .iter()
+            .all(|seen| !seen.target.contains("/posts/"))
+    );
+}
+
+#[tokio::test]
+async fn an_error_of_pocketbase_keeps_its_words() {
+    let (stub, gateway) = stage().await;
+    let error = json!({ "status": 400, "message": "Bad.", "data": { "title": { "code": "x", "message": "y" } } });
+    stub.answer(&records("posts"), Answer::Json(400, error.clone()));
+    assert_eq!(
+        gateway.client().get(&records("posts")).await.expect(400),
+        error
+    );
+}
+
+#[tokio::test]
+async fn a_gateway_whose_superuser_is_refused_does_not_start() {
+    let stub = StubUpstream::start().await;
+    let refused = json!({ "status": 400, "message": "Failed to authenticate.", "data": {} });
+    stub.answer(
+        "/api/collections/_superusers/auth-with-password",
+        Answer::Json(400, refused),
+    );
+    let error = Setup::before(stub.address())
+        .open("posts")
+        .try_start()
+        .await
+        .expect_err("it does not start");
+    assert!(error.contains("superuser"), "{error}");
+}
+
+async fn stage() -> (StubUpstream, TestGateway) {
+    let stub = StubUpstream::start().await;
+    let setup = Setup::before(stub.address()).open("posts").open("users");
+    let gateway = setup
+        .also("[pocketbase]\ntimeout = \"300ms\"")
+        .start()
+        .await;
+    (stub, gateway)
+}
+
+/// The gateway's own words for a PocketBase that can't be understood.
+#[track_caller]
+fn broken(reply: &Reply) {
+    assert!([502, 503, 504].contains(&reply.status), "{reply:?}");
+    reply.refused(reply.status);
+}
+
+fn list(item: &Value) -> Value {
+    json!({ "items": [item], "page": 1, "perPage": 30, "totalItems": 1, "totalPages": 1 })
+}

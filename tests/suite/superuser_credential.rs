@@ -1,0 +1,125 @@
+//! Which calls carry the gateway's own credential.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hapta_tests::demo::{ALICE, POST_OF_ALICE, POST_OF_BOB, record, records};
+use hapta_tests::{Seen, Setup, Stage};
+use serde_json::{Value, json};
+
+/// The start-up's questions: the collections, and whether PocketBase believes the forwarding header.
+const AT_START: [&str; 2] = ["GET /api/collections", "GET /api/health"];
+
+#[tokio::test]
+async fn only_the_schema_and_the_start_up_check_carry_it() {
+    let stage = Stage::open().await;
+    use_everything(&stage).await;
+    for seen in as_superuser(&stage) {
+        assert!(AT_START.contains(&path(&seen).as_str()), "{}", seen.line());
+    }
+    let health = stage
+        .proxy
+        .seen()
+        .iter()
+        .filter(|seen| seen.target.starts_with("/api/health"))
+        .filter(|seen| is_superuser(seen))
+        .count();
+    assert!(health <= 1, "a client's health request is a guest's");
+}
+
+#[tokio::test]
+async fn a_rule_that_asks_for_the_stored_record_adds_that_and_nothing_more() {
+    let ownership = |gateway: Setup| {
+        let gateway = gateway.rule("ownership");
+        ["users", "posts", "comments"]
+            .into_iter()
+            .fold(gateway, |gateway, name| {
+                gateway.judged(name, &["ownership"])
+            })
+    };
+    let stage = Stage::with(ownership).await;
+    use_everything(&stage).await;
+    let stored = [
+        record("posts", POST_OF_ALICE),
+        record("posts", POST_OF_BOB),
+        record("users", ALICE),
+    ];
+    let stored: Vec<_> = stored.iter().map(|path| format!("GET {path}")).collect();
+    let mut asked = 0;
+    for seen in as_superuser(&stage) {
+        let line = path(&seen);
+        asked += usize::from(stored.contains(&line));
+        assert!(
+            AT_START.contains(&line.as_str()) || stored.contains(&line),
+            "{line}"
+        );
+    }
+    assert!(asked > 0, "the rule asks for what is stored");
+}
+
+/// Every operation there is, allowed and refused, by a guest and by alice.
+async fn use_everything(stage: &Stage) {
+    let guest = stage.guest();
+    let alice = guest.log_in("alice").await;
+    for client in [&guest, &alice] {
+        client.get("/api/health").await;
+        client.get("/api/collections/users/auth-methods").await;
+        client.post("/api/collections/users/auth-refresh").await;
+        client.get(&records("posts")).await;
+        client
+            .get(&format!(
+                "{}?expand=author,comments_via_post",
+                record("posts", POST_OF_ALICE)
+            ))
+            .await;
+        client
+            .get(&format!("/api/files/posts/{POST_OF_ALICE}/cover.png"))
+            .await;
+        client
+            .post(&records("posts"))
+            .json(&json!({ "title": "New", "author": ALICE }))
+            .await;
+        client
+            .patch(&record("posts", POST_OF_ALICE))
+            .json(&json!({ "title": "Renamed" }))
+            .await;
+        client
+            .patch(&record("posts", POST_OF_BOB))
+            .json(&json!({ "title": "Renamed" }))
+            .await;
+        client
+            .patch(&record("users", ALICE))
+            .json(&json!({ "bio": "Hello." }))
+            .await;
+        client.delete(&record("posts", POST_OF_BOB)).await;
+        client
+            .get("/api/collections/posts/records?nonsense=1")
+            .await;
+        client.get("/api/settings").await;
+    }
+}
+
+fn as_superuser(stage: &Stage) -> Vec<Seen> {
+    let seen: Vec<_> = stage
+        .proxy
+        .seen()
+        .into_iter()
+        .filter(is_superuser)
+        .collect();
+    assert!(!seen.is_empty(), "the schema at least is read with it");
+    seen
+}
+
+fn is_superuser(seen: &Seen) -> bool {
+    let claims = seen
+        .header("Authorization")
+        .and_then(|token| token.split('.').nth(1))
+        .map(|claims| {
+            let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).expect("base64");
+            serde_json::from_slice::<Value>(&claims).expect("JSON")
+        });
+    claims.is_some_and(|claims| claims["collectionId"] == "pbc_3142635823")
+}
+
+fn path(seen: &Seen) -> String {
+    seen.line().split('?').next().unwrap_or_default().to_owned()
+}
