@@ -1,8 +1,8 @@
 //! The path of every request, whichever door it came through:
 //! permit → fetch → release.
 //!
-//! Each step consumes what the step before made. [`fetch`](fetch::fetch) takes
-//! nothing but a [`Permitted`], and only [`permit`](permit::permit) makes one:
+//! Each step consumes what the step before made. `fetch` takes
+//! nothing but a [`Permitted`], and only `permit` makes one:
 //! what the rules have not passed can't be sent.
 
 mod body;
@@ -11,24 +11,21 @@ mod fill;
 mod permit;
 mod reach;
 mod release;
+mod trace;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use serde_json::Value;
-use tokio::time::Instant;
 
 pub use permit::Permitted;
 
+use self::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::operation::OperationKind;
-use crate::rules::{Notes, RuleError};
-use crate::telemetry::{ExchangeLabels, RuleLabels};
 use crate::upstream::FileBody;
 
 /// A request as a door heard it.
@@ -72,71 +69,25 @@ pub enum ResponseBody {
     File(FileBody),
 }
 
-/// What the log line tells beside the outcome; filled in as it becomes known.
-#[derive(Default)]
-struct Trace {
-    operation: Option<OperationKind>,
-    collection: Option<String>,
-    principal: Option<String>,
-    generation: u64,
-    notes: Notes,
-}
-
 /// Header of every answer: finds the exchange's log line again.
 const REQUEST_ID: &str = "x-request-id";
 
 /// Answers a request, whatever comes of it, and writes its one log line.
 pub async fn serve(gateway: &Arc<Gateway>, request: Request) -> Response {
-    let started = Instant::now();
-    let id = next_id();
-    let method = request.method.clone();
-    let mut trace = Trace::default();
+    let mut trace = Trace::begin(gateway, &request.method);
     let result = match gateway.under_way.try_acquire() {
         Ok(_under_way) => {
-            gateway.metrics.in_flight.inc();
             let whole = answer(gateway, request, &mut trace);
             let result = tokio::time::timeout(gateway.server.request_timeout, whole).await;
-            gateway.metrics.in_flight.dec();
             result.unwrap_or(Err(Error::Late))
         }
         Err(_) => Err(Error::Busy),
     };
-    let error = result
-        .as_ref()
-        .err()
-        .map(|error| (error.told().code, error.to_string()));
-    if let Err(Error::Rule(error)) = &result {
-        count_refusal(gateway, error);
-    }
+    trace.end(&result);
     let mut response = result.unwrap_or_else(|error| refuse(&error));
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(&trace.id) {
         response.headers.insert(REQUEST_ID, id);
     }
-    let duration = started.elapsed();
-    let operation = trace.operation.map_or("none", OperationKind::as_str);
-    gateway.metrics.duration.observe(duration.as_secs_f64());
-    gateway
-        .metrics
-        .exchanges
-        .get_or_create(&ExchangeLabels {
-            operation,
-            status: response.status.as_u16(),
-        })
-        .inc();
-    tracing::info!(
-        request.id = %id,
-        http.method = %method,
-        operation,
-        operation.collection = trace.collection,
-        principal = trace.principal,
-        status = response.status.as_u16(),
-        code = error.as_ref().map(|(code, _)| code.as_str()),
-        cause = error.as_ref().map(|(_, cause)| cause.as_str()),
-        generation = trace.generation,
-        notes = (!trace.notes.is_empty()).then(|| format!("{:?}", trace.notes)),
-        duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-        "exchange",
-    );
     response
 }
 
@@ -144,7 +95,7 @@ pub async fn serve(gateway: &Arc<Gateway>, request: Request) -> Response {
 async fn answer(
     gateway: &Arc<Gateway>,
     request: Request,
-    trace: &mut Trace,
+    trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
     let permitted = permit::permit(gateway, request, trace).await?;
     let reply = fetch::fetch(gateway, &permitted).await?;
@@ -207,31 +158,4 @@ fn guard(headers: &mut HeaderMap) {
         header::X_XSS_PROTECTION,
         HeaderValue::from_static("1; mode=block"),
     );
-}
-
-fn count_refusal(gateway: &Gateway, error: &RuleError) {
-    let (rule, code) = match error {
-        RuleError::Denied { rule, .. } => (rule.as_str(), "denied"),
-        RuleError::Faulted { rule, fault } => (rule.as_str(), fault.code()),
-        RuleError::Busy { rule } => (rule.as_str(), "busy"),
-        RuleError::Unexposed { .. } => ("", "unexposed"),
-    };
-    gateway
-        .metrics
-        .rules
-        .get_or_create(&RuleLabels {
-            rule: rule.to_owned(),
-            code,
-        })
-        .inc();
-}
-
-/// Unique among the gateway's requests since its start.
-fn next_id() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    static START: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, |since| since.as_secs())
-    });
-    format!("{:x}-{:x}", *START, NEXT.fetch_add(1, Ordering::Relaxed))
 }

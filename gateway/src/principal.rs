@@ -1,6 +1,6 @@
 //! Who asks: a guest, or a record that PocketBase has vouched for.
 //!
-//! [`Principal::vouched`] makes every principal that is no guest, and only
+//! `Principal::vouched` makes every principal that is no guest, and only
 //! `sessions` may call it: the test of the house sees to that.
 
 use std::fmt;

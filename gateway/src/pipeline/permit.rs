@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::{Request, Trace, body, reach};
+use super::trace::Trace;
+use super::{Request, body, reach};
 use crate::error::Error;
 use crate::exchange::{Client, Exchange};
 use crate::filter::Filter;
@@ -15,7 +16,7 @@ use crate::rules::{Asked, Passed};
 use crate::schema::{Collection, Schema};
 
 /// A request that the rules have let pass. Its fields are private to this file:
-/// nothing but [`permit`] makes one.
+/// nothing but `permit` makes one.
 pub struct Permitted {
     exchange: Arc<Exchange>,
     in_force: Arc<InForce>,
@@ -30,7 +31,7 @@ pub struct Permitted {
 pub(super) async fn permit(
     gateway: &Gateway,
     request: Request,
-    trace: &mut Trace,
+    trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
     let in_force = gateway.in_force();
     trace.generation = in_force.generation.number;
@@ -102,7 +103,7 @@ async fn judge(
     in_force: Arc<InForce>,
     exchange: Arc<Exchange>,
     body: Option<Value>,
-    trace: &mut Trace,
+    trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
     let asked = Arc::new(Asked::new(Arc::clone(&gateway.upstream)));
     let generation = &in_force.generation;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::Response;
 use super::fill;
 use super::permit::Permitted;
-use super::{Response, Trace};
+use super::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::operation::{Operation, OperationKind};
@@ -21,7 +22,7 @@ pub(super) async fn release(
     gateway: &Gateway,
     permitted: Permitted,
     reply: Reply,
-    trace: &mut Trace,
+    trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
     match reply {
         Reply::Refused { status, body } => Ok(Response::json(status, &body)),
@@ -53,7 +54,7 @@ async fn json(
     permitted: &Permitted,
     status: StatusCode,
     body: Value,
-    trace: &mut Trace,
+    trace: &mut Trace<'_>,
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
     let generation = &permitted.in_force().generation;
@@ -64,6 +65,9 @@ async fn json(
             conclude(permitted, status, Some(whole)).await?
         }
         (Some(shape), _) => {
+            if shape == Shape::Record {
+                check_asked(permitted, &body)?;
+            }
             let written = operation.writes_record().then(|| name_of(&body));
             let records = Records::take(body, shape)?;
             match (
@@ -141,6 +145,28 @@ fn shape(operation: &Operation) -> Option<Shape> {
         | Operation::Superuser(_)
         | Operation::Delete { .. }
         | Operation::Download { .. } => None,
+    }
+}
+
+/// The one record of an answer must be the one that was asked for: what was
+/// judged by its id and collection must be what leaves.
+fn check_asked(permitted: &Permitted, record: &Value) -> Result<(), UpstreamError> {
+    let exchange = permitted.exchange();
+    let is = |key: &str, asked: &str| record.get(key).and_then(Value::as_str) == Some(asked);
+    let same_id = exchange
+        .operation
+        .record_id()
+        .is_none_or(|id| is("id", id.as_str()));
+    let same_collection = exchange
+        .collection
+        .as_ref()
+        .is_none_or(|collection| is("collectionId", &collection.id));
+    if same_id && same_collection {
+        Ok(())
+    } else {
+        Err(UpstreamError::Garbled(
+            "another record than was asked for".to_owned(),
+        ))
     }
 }
 

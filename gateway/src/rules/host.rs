@@ -16,7 +16,7 @@ use super::{Asked, Limits};
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 
-/// Marks handles to documents; the handle's number is a [`Place`].
+/// Marks handles to documents; the handle's number is a `Place`.
 #[derive(Debug)]
 pub struct DocumentHandle;
 /// Marks handles to the request.

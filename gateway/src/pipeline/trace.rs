@@ -1,0 +1,140 @@
+//! What becomes known of an exchange on its way, and its one log line.
+//!
+//! The line is written when the trace is dropped: also when the client goes
+//! away and the exchange is dropped wherever it stands.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::Method;
+use tokio::time::Instant;
+
+use super::Response;
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::operation::OperationKind;
+use crate::rules::{Notes, RuleError};
+use crate::telemetry::{ExchangeLabels, RuleLabels};
+
+/// What servers write for a client that did not wait; nobody is sent it.
+const CLIENT_GONE: u16 = 499;
+
+/// An exchange under way.
+pub(super) struct Trace<'a> {
+    gateway: &'a Gateway,
+    /// Unique among the gateway's requests since its start; the client gets it too.
+    pub(super) id: String,
+    method: Method,
+    started: Instant,
+    pub(super) operation: Option<OperationKind>,
+    pub(super) collection: Option<String>,
+    pub(super) principal: Option<String>,
+    pub(super) generation: u64,
+    pub(super) notes: Notes,
+    ended: Option<Ended>,
+}
+
+/// How it ended.
+struct Ended {
+    status: u16,
+    /// The word that the client is told, and the cause that it is not.
+    refusal: Option<(String, String)>,
+}
+
+impl<'a> Trace<'a> {
+    pub(super) fn begin(gateway: &'a Gateway, method: &Method) -> Self {
+        gateway.metrics.in_flight.inc();
+        Self {
+            gateway,
+            id: next_id(),
+            method: method.clone(),
+            started: Instant::now(),
+            operation: None,
+            collection: None,
+            principal: None,
+            generation: 0,
+            notes: Notes::new(),
+            ended: None,
+        }
+    }
+
+    /// Takes down how the exchange ended.
+    pub(super) fn end(&mut self, result: &Result<Response, Error>) {
+        self.ended = Some(match result {
+            Ok(response) => Ended {
+                status: response.status.as_u16(),
+                refusal: None,
+            },
+            Err(error) => {
+                if let Error::Rule(error) = error {
+                    count_refusal(self.gateway, error);
+                }
+                let told = error.told();
+                Ended {
+                    status: told.status.as_u16(),
+                    refusal: Some((told.code, error.to_string())),
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Trace<'_> {
+    fn drop(&mut self) {
+        let metrics = &self.gateway.metrics;
+        metrics.in_flight.dec();
+        let ended = self.ended.take().unwrap_or(Ended {
+            status: CLIENT_GONE,
+            refusal: None,
+        });
+        let operation = self.operation.map_or("none", OperationKind::as_str);
+        let duration = self.started.elapsed();
+        metrics.duration.observe(duration.as_secs_f64());
+        metrics
+            .exchanges
+            .get_or_create(&ExchangeLabels {
+                operation,
+                status: ended.status,
+            })
+            .inc();
+        let (code, cause) = ended.refusal.unzip();
+        tracing::info!(
+            request.id = self.id,
+            http.method = %self.method,
+            operation,
+            operation.collection = self.collection,
+            principal = self.principal,
+            status = ended.status,
+            code,
+            cause,
+            generation = self.generation,
+            notes = (!self.notes.is_empty()).then(|| format!("{:?}", self.notes)),
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            "exchange",
+        );
+    }
+}
+
+fn count_refusal(gateway: &Gateway, error: &RuleError) {
+    let (rule, code) = match error {
+        RuleError::Denied { rule, .. } => (rule.as_str(), "denied"),
+        RuleError::Faulted { rule, fault } => (rule.as_str(), fault.code()),
+        RuleError::Busy { rule } => (rule.as_str(), "busy"),
+        RuleError::Unexposed { .. } => ("", "unexposed"),
+    };
+    let labels = RuleLabels {
+        rule: rule.to_owned(),
+        code,
+    };
+    gateway.metrics.rules.get_or_create(&labels).inc();
+}
+
+fn next_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static START: LazyLock<u64> = LazyLock::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| since.as_secs())
+    });
+    format!("{:x}-{:x}", *START, NEXT.fetch_add(1, Ordering::Relaxed))
+}
