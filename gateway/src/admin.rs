@@ -68,7 +68,10 @@ async fn guard(
     let given = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
+        .map(|value| match value.split_once(' ') {
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key,
+            _ => value,
+        });
     match (&admin.key, given) {
         (Some(key), Some(given)) if key.opens(given) => next.run(request).await,
         (Some(_), _) => refuse(

@@ -12,6 +12,18 @@ use crate::config::Environment;
 use crate::server::{ConfigFile, Overrides};
 use crate::telemetry::{LogFormat, start_logging};
 
+/// What both commands say of the environment; a macro, since only literals can
+/// be put together at compile time.
+macro_rules! environment {
+    () => {
+        "\
+Environment, over the file: DB_URL, ADMIN_EMAIL, ADMIN_PASSWORD (the gateway's
+superuser), HAPTA_ADMIN_KEY (opens the admin listener), SSL_ENABLED (true or
+false), JWT_SECRET (checked; for rolling sessions to come), RUST_LOG (what is
+logged; \"info\" by default)."
+    };
+}
+
 /// A policy gateway for PocketBase, whose rules are WebAssembly components.
 ///
 /// Clients speak to Hapta as they would to PocketBase; the official SDKs work
@@ -37,19 +49,33 @@ enum Command {
     /// Check: load everything as `serve` would, say what is wrong, and stop.
     ///
     /// Ends with status 0 if `serve` would start, 1 if it would not.
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(Options),
 }
 
-const SERVE_EXAMPLES: &str = "\
+const CHECK_EXAMPLES: &str = concat!(
+    "\
+Examples:
+  hapta check                                 hapta.toml in this folder
+  hapta check --config /etc/hapta/hapta.toml && systemctl reload hapta
+
+With [pocketbase.run] a PocketBase is started for the check: not while one runs.
+
+",
+    environment!()
+);
+
+const SERVE_EXAMPLES: &str = concat!(
+    "\
 Examples:
   hapta serve                                 hapta.toml in this folder
   hapta serve --config /etc/hapta/hapta.toml
-  DB_URL=http://127.0.0.1:8090 ADMIN_EMAIL=… ADMIN_PASSWORD=… hapta serve
+  hapta serve --listen 0.0.0.0:3000           clients connect here
+  DB_URL=http://127.0.0.1:8091 ADMIN_EMAIL=… ADMIN_PASSWORD=… hapta serve
 
-Environment, over the file: DB_URL, ADMIN_EMAIL, ADMIN_PASSWORD (the gateway's
-superuser), HAPTA_ADMIN_KEY (opens the admin listener), SSL_ENABLED (true or
-false), JWT_SECRET (checked; for rolling sessions to come), RUST_LOG (what is
-logged; \"info\" by default).";
+",
+    environment!()
+);
 
 #[derive(Debug, clap::Args)]
 struct Options {

@@ -69,9 +69,15 @@ pub enum ConfigError {
         /// The system's own words.
         problem: std::io::Error,
     },
-    /// Not TOML, an unknown key, or a value of the wrong kind; toml's own words, with line and column.
-    #[error("{0}")]
-    Syntax(#[from] toml::de::Error),
+    /// Not TOML, an unknown key, or a value of the wrong kind, in toml's words;
+    /// never the line itself, which may hold a password.
+    #[error("line {line}: {problem}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// What was found and what was expected.
+        problem: String,
+    },
     /// TOML of the right kind, with a value that can't be used.
     #[error("{key}: {problem}")]
     Value {
@@ -81,6 +87,9 @@ pub enum ConfigError {
         problem: String,
     },
 }
+
+/// How many answers about tokens may be kept: each takes a record's memory.
+const REMEMBERED: std::ops::RangeInclusive<usize> = 1..=1_000_000;
 
 impl Config {
     /// Reads a configuration file.
@@ -93,7 +102,11 @@ impl Config {
             file: file.to_owned(),
             problem,
         })?;
-        let folder = file.parent().unwrap_or(Path::new(""));
+        // A bare file name has an empty parent, and a bare program name is looked up elsewhere.
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
         Self::parse(&text, folder, environment)
     }
 
@@ -107,8 +120,17 @@ impl Config {
         folder: &Path,
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
-        let raw: raw::File = toml::from_str(text)?;
+        let raw: raw::File = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         let superusers = raw.superusers.routes == raw::Switch::On;
+        not_nothing(&[("sessions.verified_for", raw.sessions.verified_for.is_zero())])?;
+        if !REMEMBERED.contains(&raw.sessions.remembered) {
+            let range = format!(
+                "must be from {} to {}",
+                REMEMBERED.start(),
+                REMEMBERED.end()
+            );
+            return Err(invalid("sessions.remembered", range));
+        }
         Ok(Self {
             pocketbase: pocketbase::resolve(raw.pocketbase, folder, environment)?,
             admin: server::resolve_admin(raw.admin, environment)?,
@@ -116,7 +138,6 @@ impl Config {
             sessions: sessions::Settings {
                 verified_for: raw.sessions.verified_for,
                 remembered: raw.sessions.remembered,
-                superusers,
             },
             instances: rules::instances(&raw.rules)?,
             watch: WatchTimes {
@@ -149,14 +170,41 @@ impl Config {
         note(self.server != other.server, "[server]");
         note(self.admin != other.admin, "[admin]");
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
-        note(
-            self.sessions != other.sessions,
-            "[sessions] or superusers.routes",
-        );
+        note(self.sessions != other.sessions, "[sessions]");
         note(self.instances != other.instances, "rules.instances");
         note(self.watch != other.watch, "rules.debounce or rules.poll");
         sections
     }
+}
+
+/// Refuses the first of these keys whose value is nothing.
+fn not_nothing(keys: &[(&str, bool)]) -> Result<(), ConfigError> {
+    match keys.iter().find(|(_, is_nothing)| *is_nothing) {
+        Some((key, _)) => Err(invalid(*key, "must be more than nothing")),
+        None => Ok(()),
+    }
+}
+
+/// Where and what, without the value that was found: it may be a password.
+fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start.min(text.len()));
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let line = before.matches('\n').count() + 1;
+    let start = before.rsplit('\n').next().unwrap_or_default();
+    let rest = after.split('\n').next().unwrap_or_default();
+    let key = format!("{start}{rest}")
+        .split('=')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let problem = match error.message().split_once(", expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") => {
+            format!("{key} is not as it should be: expected {expected}")
+        }
+        _ => error.message().to_owned(),
+    };
+    ConfigError::Syntax { line, problem }
 }
 
 fn invalid(key: impl Into<String>, problem: impl Into<String>) -> ConfigError {

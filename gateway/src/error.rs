@@ -10,8 +10,8 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::exchange::BodyMisfit;
 use crate::exchange::json::JsonError;
-use crate::exchange::login::LoginError;
 use crate::exchange::write::WriteError;
 use crate::operation::OperationError;
 use crate::record::ShapeError;
@@ -68,6 +68,9 @@ pub enum Error {
         /// Records, dropped or not.
         scanned: u32,
     },
+    /// A write that was sent, and answered in a way that can't be shown.
+    #[error("the write was sent, but its answer can't be shown: {0}")]
+    Written(#[source] Box<Error>),
     /// More requests under way than the gateway takes.
     #[error("too many requests under way")]
     Busy,
@@ -94,21 +97,18 @@ pub enum BodyError {
     /// More than nothing, `null` or `{}`.
     #[error("the operation takes no body")]
     Unwanted,
-    /// Some other JSON, or no bytes where a login needs some.
-    #[error("the body must be a JSON object")]
-    NoObject,
+    /// It took longer than `server.body_timeout`.
+    #[error("the body took too long to arrive")]
+    Late,
     /// The client is gone, or its framing is broken.
     #[error("the body did not arrive whole")]
     Cut,
     /// Not JSON, beyond its bounds, or with a key twice.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// A key that the collection doesn't take.
+    /// Not what the operation takes.
     #[error(transparent)]
-    Write(#[from] WriteError),
-    /// Not the members of a login.
-    #[error(transparent)]
-    Login(#[from] LoginError),
+    Misfit(#[from] BodyMisfit),
 }
 
 /// Why a path into the records is refused.
@@ -123,7 +123,16 @@ pub enum ReachProblem {
     /// With the field: who can filter or sort by it can find it out.
     #[error("a rule may hide the field \"{0}\"")]
     MayBeHidden(String),
+    /// The collection, as the schema spells it.
+    #[error("a rule may hold back records of \"{0}\"")]
+    MayBeDropped(String),
 }
+
+/// Characters of a message, and of a cause in the log.
+const ECHOED: usize = 300;
+
+/// What stands for a cause that is none of the client's business.
+const UNSAID: &str = "The gateway can't answer this request now.";
 
 /// What the client is told.
 #[derive(Debug)]
@@ -146,8 +155,9 @@ impl Error {
                 problem: ReachProblem::Path(_) | ReachProblem::NotExposed,
                 ..
             }
-            | Self::Session(SessionError::Collection)
-            | Self::Body(BodyError::Write(WriteError::UnknownField { .. })) => true,
+            | Self::Body(BodyError::Misfit(BodyMisfit::Write(WriteError::UnknownField {
+                ..
+            }))) => true,
             Self::Operation(_)
             | Self::SuperuserRoute
             | Self::NotSuperuser
@@ -158,6 +168,7 @@ impl Error {
             | Self::Upstream(_)
             | Self::Shape(_)
             | Self::Sparse { .. }
+            | Self::Written(_)
             | Self::Busy
             | Self::Late
             | Self::Internal => false,
@@ -171,11 +182,15 @@ impl Error {
             return denied(denial);
         }
         let (status, code) = self.status_and_code();
-        // Behind a failure of ours is what the client can't mend and need not know.
-        let message = if status.is_server_error() || matches!(self, Self::Rule(_)) {
-            "The gateway can't answer this request now.".to_owned()
-        } else {
-            sentence(&self.to_string())
+        let message = match self {
+            Self::Written(_) => {
+                "The write was sent and may be done, but its answer can't be shown.".to_owned()
+            }
+            Self::Late => "The gateway was too late; a write may have been done.".to_owned(),
+            // What the client can't mend it need not know.
+            Self::Rule(_) => UNSAID.to_owned(),
+            _ if status.is_server_error() => UNSAID.to_owned(),
+            _ => sentence(&cut(&self.to_string())),
         };
         let reason = json!({ "@gateway": { "code": code, "message": message } });
         Told {
@@ -196,12 +211,15 @@ impl Error {
             Self::Reach { problem, .. } => match problem {
                 ReachProblem::Path(_) => (StatusCode::BAD_REQUEST, "unknown_path"),
                 ReachProblem::NotExposed => (StatusCode::FORBIDDEN, "not_exposed"),
-                ReachProblem::MayBeHidden(_) => (StatusCode::FORBIDDEN, "hidden_field"),
+                ReachProblem::MayBeHidden(_) | ReachProblem::MayBeDropped(_) => {
+                    (StatusCode::FORBIDDEN, "hidden_field")
+                }
             },
             Self::Rule(error) => rule(error),
             Self::Upstream(error) => upstream(error),
             Self::Shape(_) => (StatusCode::BAD_GATEWAY, "upstream_shape"),
             Self::Sparse { .. } => (StatusCode::BAD_REQUEST, "sparse_list"),
+            Self::Written(_) => (StatusCode::BAD_GATEWAY, "written"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Late => (StatusCode::SERVICE_UNAVAILABLE, "late"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -240,9 +258,14 @@ fn body(error: &BodyError) -> (StatusCode, &'static str) {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_type")
         }
         BodyError::Unwanted => (StatusCode::BAD_REQUEST, "body_unwanted"),
-        BodyError::NoObject | BodyError::Json(_) => (StatusCode::BAD_REQUEST, "body_json"),
+        BodyError::Misfit(BodyMisfit::NoObject) | BodyError::Json(_) => {
+            (StatusCode::BAD_REQUEST, "body_json")
+        }
+        BodyError::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
         BodyError::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
-        BodyError::Write(_) | BodyError::Login(_) => (StatusCode::BAD_REQUEST, "body_key"),
+        BodyError::Misfit(BodyMisfit::Write(_) | BodyMisfit::Login(_)) => {
+            (StatusCode::BAD_REQUEST, "body_key")
+        }
     }
 }
 
@@ -252,19 +275,22 @@ fn rule(error: &RuleError) -> (StatusCode, &'static str) {
         RuleError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
         RuleError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "rule_busy"),
         RuleError::Unexposed { .. } => (StatusCode::FORBIDDEN, "not_exposed"),
-        RuleError::Faulted { fault, .. } => match fault {
-            Fault::Trap(_) => (StatusCode::INTERNAL_SERVER_ERROR, "rule_trap"),
-            Fault::Cpu => (StatusCode::SERVICE_UNAVAILABLE, "rule_cpu"),
-            Fault::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "rule_deadline"),
-            Fault::Memory => (StatusCode::INTERNAL_SERVER_ERROR, "rule_memory"),
-            Fault::Stack => (StatusCode::INTERNAL_SERVER_ERROR, "rule_stack"),
-            Fault::HostCalls => (StatusCode::INTERNAL_SERVER_ERROR, "rule_host_calls"),
-            Fault::UndeclaredField(_) | Fault::UndeclaredDrop => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "rule_undeclared")
-            }
-            Fault::Host => (StatusCode::INTERNAL_SERVER_ERROR, "rule_host"),
-            Fault::BadEdit(_) => (StatusCode::INTERNAL_SERVER_ERROR, "rule_edit"),
-        },
+        RuleError::Faulted { fault, .. } => (fault_status(fault), fault.code()),
+    }
+}
+
+/// What may pass by itself is 503, what will not is 500.
+fn fault_status(fault: &Fault) -> StatusCode {
+    match fault {
+        Fault::Cpu | Fault::Deadline | Fault::Pool => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Trap(_)
+        | Fault::Memory
+        | Fault::Stack
+        | Fault::HostCalls
+        | Fault::UndeclaredField(_)
+        | Fault::UndeclaredDrop
+        | Fault::Host
+        | Fault::BadEdit(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -276,6 +302,7 @@ fn upstream(error: &UpstreamError) -> (StatusCode, &'static str) {
         UpstreamError::Garbled(_) | UpstreamError::Schema(_) => {
             (StatusCode::BAD_GATEWAY, "upstream_shape")
         }
+        UpstreamError::Limited => (StatusCode::TOO_MANY_REQUESTS, "upstream_limited"),
         UpstreamError::Credential(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_credential"),
     }
 }
@@ -307,6 +334,15 @@ fn denied(denial: &Denial) -> Told {
 
 fn shape(status: StatusCode, message: &str, data: &Value) -> Value {
     json!({ "status": status.as_u16(), "message": message, "data": data })
+}
+
+/// What is echoed of a request is a client's text: a bounded one.
+#[must_use]
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(ECHOED) {
+        Some((at, _)) => format!("{}…", text.split_at(at).0),
+        None => text.to_owned(),
+    }
 }
 
 /// An error's text as PocketBase would put it: a capital and a full stop.

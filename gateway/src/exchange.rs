@@ -4,12 +4,14 @@
 pub mod json;
 pub mod login;
 pub mod token;
+mod value;
 pub mod write;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use http::HeaderMap;
+use serde_json::Value;
 
 use crate::operation::Operation;
 use crate::principal::Principal;
@@ -22,6 +24,8 @@ pub struct Exchange {
     pub operation: Operation,
     /// The collection that the operation names, looked up; none where it names none.
     pub collection: Option<Arc<Collection>>,
+    /// The collections that its expand leads to.
+    pub expanded: Vec<Arc<Collection>>,
     /// Who asks, as `sessions` found out.
     pub principal: Principal,
     /// From where, and with which headers.
@@ -41,6 +45,40 @@ pub struct Client {
     pub wants_file: bool,
 }
 
+/// Why a body does not fit its operation.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyMisfit {
+    /// Of a record.
+    #[error(transparent)]
+    Write(#[from] write::WriteError),
+    /// Of a login.
+    #[error(transparent)]
+    Login(#[from] login::LoginError),
+    /// A record's body is an object.
+    #[error("the body must be a JSON object")]
+    NoObject,
+}
+
+/// Holds a body against what its operation takes, whoever wrote it.
+///
+/// # Errors
+///
+/// When PocketBase would not take it as it is meant.
+pub fn hold_body(
+    operation: &Operation,
+    collection: Option<&Collection>,
+    body: Value,
+) -> Result<Value, BodyMisfit> {
+    match (operation, collection, body) {
+        (operation, Some(collection), Value::Object(body)) if operation.writes_record() => {
+            Ok(Value::Object(write::check_record_body(body, collection)?))
+        }
+        (operation, Some(_), _) if operation.writes_record() => Err(BodyMisfit::NoObject),
+        (Operation::AuthWithPassword { .. }, _, body) => Ok(login::Login::parse(body)?.to_body()),
+        (_, _, body) => Ok(body),
+    }
+}
+
 impl Exchange {
     /// The exchange of calls that no request is behind: a guest who asks for
     /// health from this machine.
@@ -49,6 +87,7 @@ impl Exchange {
         Self {
             operation: Operation::Health,
             collection: None,
+            expanded: Vec::new(),
             principal: Principal::Guest,
             client: Client {
                 address: IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -24,7 +24,7 @@ pub struct Gateway {
     /// The bounds of the doors.
     pub server: Server,
     /// A permit for each request that may be under way.
-    pub(crate) under_way: Semaphore,
+    pub(crate) under_way: Arc<Semaphore>,
     engine: Arc<Engine>,
     in_force: ArcSwap<InForce>,
     /// The configuration of what is in force, for telling what a reload changes.
@@ -91,7 +91,7 @@ impl Gateway {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             upstream,
             metrics,
-            under_way: Semaphore::new(config.server.max_requests),
+            under_way: Arc::new(Semaphore::new(config.server.max_requests)),
             server: config.server.clone(),
             engine,
             in_force: ArcSwap::from_pointee(InForce::new(&config, generation)),

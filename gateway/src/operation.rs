@@ -19,13 +19,11 @@ mod upstream;
 
 pub use expand::Expand;
 pub use fields::Fields;
-pub use kind::UnknownKind;
 pub use query::{DownloadQuery, ListQuery, RecordQuery};
 pub use routes::{ROUTES, Route, State, Who};
 pub use sort::{Sort, SortKey};
 
-use crate::filter::FilterError;
-use crate::schema::Collection;
+use crate::filter::{Filter, FilterError, Parameter};
 
 /// One thing that a client may ask of PocketBase.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,7 +132,7 @@ pub struct SuperuserRequest {
 }
 
 /// Which operation, without its particulars: the word in rules, configuration,
-/// logs and metrics. The full list of the contract, served yet or not.
+/// logs and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OperationKind {
     /// Records, page by page.
@@ -227,14 +225,25 @@ impl Operation {
         parse::operation(method, path, query)
     }
 
-    /// To view a record as it is stored, with nothing expanded.
-    #[must_use]
-    pub fn stored(collection: &Collection, id: &RecordId) -> Self {
-        Self::View {
-            collection: CollectionRef(collection.name.clone()),
-            id: id.clone(),
-            query: RecordQuery::default(),
-        }
+    /// To read one record as it is stored, which only a superuser may: a filter
+    /// that asks for `@request` is refused to everybody else. A view would be
+    /// answered as to a guest when the token is not good any more.
+    ///
+    /// # Errors
+    ///
+    /// An id that no filter can hold; PocketBase makes none.
+    pub fn stored(collection: &str, id: &RecordId) -> Result<Self, FilterError> {
+        let superuser = "@request.auth.collectionName = '_superusers' && id = {:id}";
+        let id = ("id".to_owned(), Parameter::Text(id.as_str().to_owned()));
+        Ok(Self::List {
+            collection: CollectionRef(collection.to_owned()),
+            query: ListQuery {
+                per_page: 1,
+                skip_total: true,
+                filter: Some(Filter::bind(superuser, &[id])?),
+                ..ListQuery::default()
+            },
+        })
     }
 
     /// Which operation.
@@ -305,6 +314,21 @@ impl Operation {
         }
     }
 
+    /// The relations that are to be sent along.
+    #[must_use]
+    pub fn expand(&self) -> Option<&Expand> {
+        match self {
+            Self::List { query, .. } => Some(&query.expand),
+            Self::View { query, .. }
+            | Self::Create { query, .. }
+            | Self::Update { query, .. }
+            | Self::AuthMethods { query, .. }
+            | Self::AuthWithPassword { query, .. }
+            | Self::AuthRefresh { query, .. } => Some(&query.expand),
+            Self::Health | Self::Delete { .. } | Self::Download { .. } | Self::Superuser(_) => None,
+        }
+    }
+
     /// Whether it looks at who asks.
     #[must_use]
     pub fn identity(&self) -> Identity {
@@ -328,12 +352,9 @@ impl Operation {
         matches!(self, Self::Create { .. } | Self::Update { .. })
     }
 
-    /// A query parameter as it goes to PocketBase; a token is never told.
+    /// A query parameter as it goes to PocketBase.
     #[must_use]
     pub fn query_value(&self, key: &str) -> Option<String> {
-        if key == "token" {
-            return None;
-        }
         let line = self.upstream_path_and_query("");
         let (_, query) = line.split_once('?')?;
         form_urlencoded::parse(query.as_bytes())

@@ -11,6 +11,7 @@ mod fill;
 mod permit;
 mod reach;
 mod release;
+mod scan;
 mod trace;
 
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ pub use permit::Permitted;
 use self::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::upstream::FileBody;
+use crate::upstream::{FileBody, UpstreamError};
 
 /// A request as a door heard it.
 pub struct Request {
@@ -70,19 +71,14 @@ pub enum ResponseBody {
 }
 
 /// Header of every answer: finds the exchange's log line again.
-const REQUEST_ID: &str = "x-request-id";
+pub(crate) const REQUEST_ID: &str = "x-request-id";
 
 /// Answers a request, whatever comes of it, and writes its one log line.
 pub async fn serve(gateway: &Arc<Gateway>, request: Request) -> Response {
-    let mut trace = Trace::begin(gateway, &request.method);
-    let result = match gateway.under_way.try_acquire() {
-        Ok(_under_way) => {
-            let whole = answer(gateway, request, &mut trace);
-            let result = tokio::time::timeout(gateway.server.request_timeout, whole).await;
-            result.unwrap_or(Err(Error::Late))
-        }
-        Err(_) => Err(Error::Busy),
-    };
+    let mut trace = Trace::begin(gateway, &request);
+    let whole = answer(gateway, request, &mut trace);
+    let result = tokio::time::timeout(gateway.server.request_timeout, whole).await;
+    let result = result.unwrap_or(Err(Error::Late));
     trace.end(&result);
     let mut response = result.unwrap_or_else(|error| refuse(&error));
     if let Ok(id) = HeaderValue::from_str(&trace.id) {
@@ -98,7 +94,15 @@ async fn answer(
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
     let permitted = permit::permit(gateway, request, trace).await?;
-    let reply = fetch::fetch(gateway, &permitted).await?;
+    let is_write = permitted.exchange().operation.is_write();
+    let reply = fetch::fetch(gateway, &permitted)
+        .await
+        .map_err(|error| match error {
+            // Only what never got there was certainly not done.
+            Error::Upstream(UpstreamError::Away(_)) | Error::Operation(_) => error,
+            error if is_write => Error::Written(Box::new(error)),
+            error => error,
+        })?;
     release::release(gateway, permitted, reply, trace).await
 }
 

@@ -5,20 +5,22 @@
 //! [`Generation::release`], which reveals every record and asks `after`. A
 //! failure of any kind refuses: see [`RuleError`].
 
-mod asked;
 mod bindings;
 mod call;
 mod component;
 mod convert;
 mod document;
+mod dossier;
 mod engine;
 mod fault;
 mod host;
 mod lane;
 mod manifest;
+mod problem;
 mod release;
 mod set;
 mod snapshot;
+mod store;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -29,16 +31,18 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde_json::Value;
 
-pub use asked::Asked;
-pub use component::{LoadError, LoadProblem, Rule, Source};
-pub use engine::{Engine, EngineError};
+pub use component::{Rule, Source};
+pub use dossier::Dossier;
+pub use engine::{Engine, EngineError, MEMORY_CEILING};
 pub use fault::{Denial, Fault, FieldError, RuleError};
 pub use host::{DocumentHandle, RequestHandle, ResponseHandle};
 pub use manifest::{Hooks, Manifest, Removal};
+pub use problem::{LoadError, LoadProblem};
 pub use release::{Leaving, Released};
 pub use set::{Chain, Generation, GenerationError};
 pub use watch::{Watch, WatchError};
 
+use self::host::CallState;
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 
@@ -95,8 +99,6 @@ pub struct Passed {
     pub body: Option<Value>,
     /// To be joined by `&&` onto the client's own filter.
     pub narrowing: Option<Filter>,
-    /// Of all rules that were asked.
-    pub notes: Notes,
 }
 
 impl Generation {
@@ -110,18 +112,17 @@ impl Generation {
         &self,
         chain: &Chain,
         exchange: &Arc<Exchange>,
-        asked: &Arc<Asked>,
+        dossier: &Arc<Dossier>,
         body: Option<Value>,
     ) -> Result<Passed, RuleError> {
         let mut passed = Passed {
             body,
-            ..Passed::default()
+            narrowing: None,
         };
         for rule in self.admitting(chain, exchange) {
-            let left =
-                call::before(&self.engine, rule, exchange, asked, passed.body.take()).await?;
+            let state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), rule.limits());
+            let left = call::before(&self.engine, rule, state, passed.body.take()).await?;
             passed.body = left.body;
-            passed.notes.extend(left.notes);
             passed.narrowing = match (passed.narrowing.take(), left.narrowing) {
                 (Some(already), Some(more)) => {
                     Some(already.and(more).map_err(|error| rule.bad_edit(&error))?)

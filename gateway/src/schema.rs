@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::operation::CollectionRef;
 
-pub use expand::resolve;
+pub use expand::{Hop, resolve};
 pub use paths::fields_on_path;
 pub use relation::PathError;
 
@@ -65,23 +65,49 @@ pub struct Field {
 /// A field's type, as far as the gateway tells them apart.
 #[derive(Debug, PartialEq)]
 pub enum FieldKind {
-    /// Never told to anybody; written, but masked from rules.
-    Password,
+    /// A text, which PocketBase can make one for.
+    Text,
+    /// An e-mail address.
+    Email,
+    /// A URL.
+    Url,
+    /// HTML.
+    Editor,
+    /// A date and a time, or none.
+    Date,
+    /// 64 bits of floating point.
+    Number,
+    /// True or false.
+    Bool,
+    /// Out of a list of texts.
+    Select {
+        /// Whether it holds an array, not one text.
+        multiple: bool,
+    },
     /// Points at records of another collection, by that collection's id.
     Relation {
         /// That id.
         collection: String,
+        /// Whether it holds an array, not one text.
+        multiple: bool,
     },
     /// Names of stored files.
     File {
         /// Whether PocketBase asks for a token before it serves one.
         protected: bool,
+        /// Whether it holds an array, not one text.
+        multiple: bool,
     },
+    /// Any JSON.
+    Json,
+    /// A place on earth: `lon` and `lat`.
+    GeoPoint,
+    /// Never told to anybody; written, but masked from rules.
+    Password,
     /// Set by PocketBase itself; ignored when a client sends it.
     Autodate,
-    /// text, number, bool, email, url, editor, date, select, json, geoPoint, and
-    /// whatever PocketBase adds.
-    Plain,
+    /// Whatever PocketBase adds.
+    Other,
 }
 
 /// The answer of PocketBase to `GET /api/collections` has not the shape it should.

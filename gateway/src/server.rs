@@ -23,7 +23,7 @@ pub use tls::TlsError;
 use crate::config::{Config, Environment, Server};
 use crate::gateway::{BuildError, Gateway};
 use crate::upstream::{ChildError, Forwarding, Upstream, UpstreamError};
-use crate::{admin, doors};
+use crate::{admin, doors, pipeline};
 
 /// How long PocketBase may take to answer at the gateway's start.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -125,24 +125,34 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
     let files = reload::Files::follow(&config, file);
     let gateway = load(&config).await?;
 
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    // Everything that can fail comes before anything is served.
     let listener = bind(config.server.listen).await?;
     let address = local(&listener, config.server.listen)?;
+    let acceptor = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
+    let operators = match &config.admin {
+        Some(settings) => {
+            let listener = bind(settings.listen).await?;
+            let address = local(&listener, settings.listen)?;
+            Some((listener, address, settings))
+        }
+        None => None,
+    };
+
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let router = doors::http::router(Arc::clone(&gateway))
-        .layer(cors(&config.server))
-        .layer(CatchPanicLayer::custom(accept::panicked));
+        .layer(CatchPanicLayer::custom(accept::panicked))
+        // Outermost: a page must be able to read the answer to a panic too.
+        .layer(cors(&config.server));
+    let bounds = config.server.clone();
     let door = accept::Door {
-        bounds: config.server.clone(),
-        acceptor: config.server.tls.as_ref().map(tls::acceptor).transpose()?,
+        bounds,
+        acceptor,
         router,
         gateway: Arc::clone(&gateway),
     };
     tasks.spawn(accept::accept(listener, door, stop.clone()));
-
-    let mut admin_address = None;
-    if let Some(settings) = &config.admin {
-        let listener = bind(settings.listen).await?;
-        admin_address = Some(local(&listener, settings.listen)?);
+    let admin_address = operators.as_ref().map(|(_, address, _)| *address);
+    if let Some((listener, _, settings)) = operators {
         let router = admin::router(Arc::clone(&gateway), settings.key.as_deref());
         tasks.spawn(accept::accept_plain(listener, router, stop.clone()));
     }
@@ -222,7 +232,8 @@ impl Running {
     }
 
     /// Takes no more connections, lets requests under way end within the
-    /// bound, then ends every task and, last, the PocketBase it started.
+    /// bound, and ends, last, the PocketBase it started. What is under way
+    /// beyond the bound ends with the runtime.
     pub async fn stop(self) {
         self.stop.cancel();
         let bound = self.gateway.server.shutdown_timeout;
@@ -284,6 +295,7 @@ fn cors(server: &Server) -> CorsLayer {
         .allow_origin(origin)
         .allow_methods(methods)
         .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([http::HeaderName::from_static(pipeline::REQUEST_ID)])
         .max_age(PREFLIGHT_AGE)
 }
 

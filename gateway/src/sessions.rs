@@ -3,17 +3,21 @@
 //! A token that is sent must be good. PocketBase itself takes a bad one for no
 //! token at all and answers as to a guest; here it is refused.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use ring::digest;
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::exchange::token::{self, TokenError};
+use crate::exchange::Client;
+use crate::exchange::token::{self, Claims, TokenError};
 use crate::operation::Identity;
 use crate::principal::{Principal, Token, Vouched};
-use crate::schema::{CollectionKind, Schema};
+use crate::schema::{Collection, CollectionKind, Schema};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// The name of PocketBase's collection of superusers.
@@ -26,17 +30,23 @@ pub struct Settings {
     pub verified_for: Duration,
     /// How many answers are kept.
     pub remembered: usize,
-    /// Whether superusers may come in here at all.
-    pub superusers: bool,
 }
 
 /// Looks up who asks.
 pub struct Sessions {
     settings: Settings,
     upstream: Arc<Upstream>,
-    /// What PocketBase said of a token. The key holds the time slot, so that no
-    /// answer is found after its slot has passed.
-    answers: Cache<Key, Answer>,
+    /// What PocketBase said of a token, each for its time.
+    answers: Cache<Key, Answer, Weight>,
+}
+
+/// Who may come in at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admits {
+    /// Whoever PocketBase knows.
+    Everyone,
+    /// All but superusers, whose tokens are refused unread.
+    NoSuperusers,
 }
 
 /// Why it is not known who asks, or not allowed.
@@ -61,25 +71,49 @@ pub enum SessionError {
     #[error("superusers are not served here")]
     Superuser,
     /// PocketBase said neither yes nor no.
-    #[error(transparent)]
-    Upstream(#[from] UpstreamError),
+    #[error("{0}")]
+    Upstream(Arc<UpstreamError>),
 }
 
-/// SHA-256 of the token, and the slot of time in which it was asked about.
+/// SHA-256 of the token.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Key([u8; 32], u64);
+struct Key([u8; 32]);
 
 #[derive(Clone)]
-enum Answer {
+struct Answer {
+    /// Not a moment longer.
+    until: Instant,
+    /// Of the record, printed.
+    bytes: u64,
+    said: Said,
+}
+
+#[derive(Clone)]
+enum Said {
     Good(Principal),
     Refused,
+    /// Neither yes nor no.
+    Nothing(Arc<UpstreamError>),
 }
+
+/// Weighs answers by the memory they take, roughly.
+#[derive(Clone)]
+struct Weight;
+
+/// How long nobody asks again about a token to which there was no answer.
+const UNANSWERED_FOR: Duration = Duration::from_secs(1);
+
+/// An answer without its record, in bytes; and what an answer may take on
+/// average before others have to make room.
+const ANSWER_BYTES: u64 = 256;
+const AVERAGE_BYTES: u64 = 4_096;
 
 impl Sessions {
     /// Remembers nobody yet.
     #[must_use]
     pub fn new(settings: Settings, upstream: Arc<Upstream>) -> Self {
-        let answers = Cache::new(settings.remembered.max(1));
+        let capacity = settings.remembered as u64 * AVERAGE_BYTES;
+        let answers = Cache::with_weighter(settings.remembered, capacity, Weight);
         Self {
             settings,
             upstream,
@@ -96,13 +130,14 @@ impl Sessions {
     pub async fn identify(
         &self,
         identity: Identity,
-        headers: &http::HeaderMap,
+        admits: Admits,
+        client: &Client,
         schema: &Schema,
     ) -> Result<Principal, SessionError> {
         if identity == Identity::Ignored {
             return Ok(Principal::Guest);
         }
-        let Some(token) = sent(headers)? else {
+        let Some(token) = sent(&client.headers)? else {
             return match identity {
                 Identity::Required => Err(SessionError::Missing),
                 Identity::Optional | Identity::Ignored => Ok(Principal::Guest),
@@ -114,51 +149,75 @@ impl Sessions {
             .by_id(&claims.collection_id)
             .filter(|collection| collection.kind == CollectionKind::Auth)
             .ok_or(SessionError::Collection)?;
-        if collection.name == SUPERUSERS && !self.settings.superusers {
+        if collection.name == SUPERUSERS && admits == Admits::NoSuperusers {
             return Err(SessionError::Superuser);
         }
-        let key = self.key(&token, now);
+        let key = key(&token);
         // Whoever asks at the same time about the same token waits for the one answer.
-        let answer = self
-            .answers
-            .get_or_insert_async(&key, async {
-                let record = self.upstream.verify(collection, &token).await?;
-                Ok::<_, UpstreamError>(match record {
-                    Some(record) if named(&record, &claims.id) => {
-                        Answer::Good(Principal::vouched(Vouched {
-                            id: claims.id.clone(),
-                            collection: collection.name.clone(),
-                            superuser: collection.name == SUPERUSERS,
-                            record: Arc::new(record),
-                            token: token.clone(),
-                        }))
-                    }
-                    Some(_) | None => Answer::Refused,
-                })
-            })
-            .await?;
-        match answer {
-            Answer::Good(principal) => Ok(principal),
-            Answer::Refused => Err(SessionError::Refused),
+        let now = Instant::now();
+        self.answers.remove_if(&key, |answer| answer.until <= now);
+        let answer = self.answers.get_or_insert_async(&key, async {
+            let record = self.upstream.verify(collection, &token, client).await;
+            Ok::<_, Infallible>(self.answer(record, &claims, collection, token))
+        });
+        let Ok(answer) = answer.await;
+        match answer.said {
+            Said::Good(principal) => Ok(principal),
+            Said::Refused => Err(SessionError::Refused),
+            Said::Nothing(error) => Err(SessionError::Upstream(error)),
         }
     }
 
-    /// Slots begin at another moment for each token, so that not all are asked
-    /// about at once.
-    fn key(&self, token: &Token, now: SystemTime) -> Key {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, token.expose().as_bytes()).as_ref());
-        let since = now
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
-        let slot = self.settings.verified_for.as_millis().max(1);
-        let offset = u128::from(u16::from_le_bytes([hash[0], hash[1]])) % slot;
-        Key(
-            hash,
-            u64::try_from((since + offset) / slot).unwrap_or(u64::MAX),
-        )
+    /// Makes an answer of what PocketBase said. Only here a principal is made.
+    fn answer(
+        &self,
+        record: Result<Option<Value>, UpstreamError>,
+        claims: &Claims,
+        collection: &Collection,
+        token: Token,
+    ) -> Answer {
+        let now = Instant::now();
+        let until = now + self.settings.verified_for;
+        match record {
+            Ok(Some(record)) if named(&record, &claims.id) => Answer {
+                until,
+                bytes: record.to_string().len() as u64,
+                said: Said::Good(Principal::vouched(Vouched {
+                    id: claims.id.clone(),
+                    collection: collection.name.clone(),
+                    superuser: collection.name == SUPERUSERS,
+                    record: Arc::new(record),
+                    token,
+                })),
+            },
+            Ok(_) => Answer {
+                until,
+                bytes: 0,
+                said: Said::Refused,
+            },
+            // Those who waited are told at once, and nobody asks again for a moment.
+            Err(error) => {
+                let until = now + UNANSWERED_FOR.min(self.settings.verified_for);
+                Answer {
+                    until,
+                    bytes: 0,
+                    said: Said::Nothing(Arc::new(error)),
+                }
+            }
+        }
     }
+}
+
+impl Weighter<Key, Answer> for Weight {
+    fn weight(&self, _: &Key, answer: &Answer) -> u64 {
+        ANSWER_BYTES + answer.bytes
+    }
+}
+
+fn key(token: &Token) -> Key {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, token.expose().as_bytes()).as_ref());
+    Key(hash)
 }
 
 /// The token of a request's one Authorization header, if there is one.

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use http::{HeaderName, Method, StatusCode, Uri};
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 pub use child::{Child, ChildError};
 pub use probe::Forwarding;
@@ -26,7 +27,7 @@ pub use reply::{FileBody, Reply};
 use self::catalogue::Catalogue;
 use self::client::{Client, Outgoing};
 use self::superuser::Superuser;
-use crate::exchange::Exchange;
+use crate::exchange::{self, Exchange};
 use crate::operation::{Operation, RecordId};
 use crate::principal::Token;
 use crate::schema::{Collection, Schema, SchemaError};
@@ -68,6 +69,7 @@ pub struct Upstream {
     superuser: Superuser,
     catalogue: Catalogue,
     settings: Settings,
+    runtime: Handle,
 }
 
 /// Why PocketBase gave no answer that can be used.
@@ -88,13 +90,16 @@ pub enum UpstreamError {
     /// The list of collections can't be read as one.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// PocketBase's own rate limit, met on the way to an answer.
+    #[error("PocketBase asks for fewer requests")]
+    Limited,
     /// The gateway's own credential doesn't work.
     #[error("PocketBase does not accept the gateway's superuser credential: {0}")]
     Credential(String),
 }
 
 impl Upstream {
-    /// Speaks to nobody yet.
+    /// Speaks to nobody yet. Belongs to the runtime that it is made on.
     #[must_use]
     pub fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
@@ -102,7 +107,14 @@ impl Upstream {
             superuser: Superuser::new(settings.credential.clone()),
             catalogue: Catalogue::default(),
             settings,
+            runtime: Handle::current(),
         })
+    }
+
+    /// The threads on which connections to PocketBase are served.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// The collections, as last loaded.
@@ -159,11 +171,11 @@ impl Upstream {
                 .map(|vouched| vouched.token.clone()),
             client: Some(&exchange.client),
         };
-        let response = self.client.send(request).await?;
-        match operation {
-            Operation::Download { .. } => reply::file(response, &self.settings).await,
-            _ => reply::json(response, &self.settings).await,
+        if matches!(operation, Operation::Download { .. }) {
+            let response = self.client.send(request).await?;
+            return reply::file(response, &self.settings).await;
         }
+        reply::json(self.client.json(request).await?)
     }
 
     /// Asks PocketBase whether a token is good. None: it is not.
@@ -175,13 +187,15 @@ impl Upstream {
         &self,
         collection: &Collection,
         token: &Token,
+        client: &exchange::Client,
     ) -> Result<Option<Value>, UpstreamError> {
         let request = Outgoing {
             method: Method::POST,
             path_and_query: format!("/api/collections/{}/auth-refresh", collection.name),
             body: None,
             token: Some(token.clone()),
-            client: None,
+            // Where PocketBase limits rates, it is the client that is counted.
+            client: Some(client),
         };
         let (status, body) = self.client.json(request).await?;
         match status {
@@ -200,6 +214,7 @@ impl Upstream {
             | StatusCode::FORBIDDEN
             | StatusCode::NOT_FOUND
             | StatusCode::BAD_REQUEST => Ok(None),
+            StatusCode::TOO_MANY_REQUESTS => Err(UpstreamError::Limited),
             other => Err(UpstreamError::Garbled(format!(
                 "auth-refresh answers {other}"
             ))),
@@ -231,16 +246,22 @@ impl Upstream {
         collection: &Collection,
         id: &RecordId,
     ) -> Result<Option<Value>, UpstreamError> {
-        let operation = Operation::stored(collection, id);
+        let operation = Operation::stored(&collection.name, id).map_err(|error| {
+            UpstreamError::Garbled(format!("an id no filter can hold: {error}"))
+        })?;
         let path = operation.upstream_path_and_query(&collection.name);
-        match self
-            .superuser
-            .get(&self.client, superuser::Purpose::Stored, path)
-            .await?
-        {
-            (StatusCode::OK, Some(record @ Value::Object(_))) => Ok(Some(record)),
-            (StatusCode::NOT_FOUND, _) => Ok(None),
-            (status, _) => Err(UpstreamError::Garbled(format!(
+        let stored = superuser::Purpose::Stored;
+        let (status, answer) = self.superuser.get(&self.client, stored, path).await?;
+        let items = match (status, answer) {
+            (StatusCode::OK, Some(Value::Object(mut list))) => list.remove("items"),
+            _ => None,
+        };
+        match items {
+            Some(Value::Array(items)) if items.is_empty() => Ok(None),
+            Some(Value::Array(mut items)) => Ok(items
+                .pop()
+                .filter(|record| record.get("id").and_then(Value::as_str) == Some(id.as_str()))),
+            _ => Err(UpstreamError::Garbled(format!(
                 "a stored record answers {status}"
             ))),
         }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::{PATIENCE, demo};
+use crate::{PATIENCE, Reply, demo};
 
 /// Asks one server; as a guest, or with the token of [`Client::with_token`].
 #[derive(Clone, Debug)]
@@ -34,17 +34,6 @@ pub struct Call {
     body: Bytes,
 }
 
-/// What came back.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The status code.
-    pub status: u16,
-    /// The headers, as many as came.
-    pub headers: HeaderMap,
-    /// All of the body.
-    pub body: Bytes,
-}
-
 impl Client {
     /// A guest.
     #[must_use]
@@ -55,6 +44,12 @@ impl Client {
             token: None,
             http,
         }
+    }
+
+    /// Whom it asks.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The same client with a token of its own on every call.
@@ -229,77 +224,6 @@ impl IntoFuture for Call {
     }
 }
 
-impl Reply {
-    /// The body as JSON.
-    ///
-    /// # Panics
-    ///
-    /// When it is none.
-    #[must_use]
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
-    }
-
-    /// The JSON of a reply that has this status. 204 has `null`.
-    ///
-    /// # Panics
-    ///
-    /// When the status is another; the message shows the whole reply.
-    #[track_caller]
-    pub fn expect(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{self:?}");
-        if self.body.is_empty() {
-            Value::Null
-        } else {
-            self.json()
-        }
-    }
-
-    /// Asserts a refusal in PocketBase's shape, `{"status", "message", "data"}`.
-    ///
-    /// # Panics
-    ///
-    /// When it is none, or has another status.
-    #[track_caller]
-    pub fn refused(&self, status: u16) -> Value {
-        let error = self.expect(status);
-        assert_eq!(error["status"], status, "{error}");
-        assert!(
-            error["message"].is_string() && error["data"].is_object(),
-            "{error}"
-        );
-        error
-    }
-
-    /// A header's value, or nothing.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    fn parse(bytes: &[u8]) -> Self {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("no HTTP: {}", String::from_utf8_lossy(bytes)));
-        let head = String::from_utf8_lossy(&bytes[..end]);
-        let mut lines = head.split("\r\n");
-        let status = lines
-            .next()
-            .and_then(|line| line.split(' ').nth(1))
-            .and_then(|status| status.parse().ok());
-        let headers = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, text)| (name.parse().expect("a header name"), value(text)))
-            .collect();
-        let body = Bytes::copy_from_slice(&bytes[end + 4..]);
-        Self {
-            status: status.expect("a status line"),
-            headers,
-            body,
-        }
-    }
-}
-
-fn value(text: &str) -> HeaderValue {
+pub(crate) fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("a header value")
 }

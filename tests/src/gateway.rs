@@ -6,19 +6,16 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use hapta::config::{Config, Environment};
+use hapta::config::Config;
 use hapta::server::{self, ConfigFile, Overrides, Running};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use toml::{Table, toml};
 
-use crate::{Client, demo, rules};
+use crate::setup::{CONFIGURATION, Written};
+use crate::{Client, Setup};
 
 /// The key of the admin listener.
 pub const ADMIN_KEY: &str = "admin-key-of-the-tests";
-
-const CONFIGURATION: &str = "hapta.toml";
 
 /// A gateway with a folder, ports and rules of its own; ended with this value.
 pub struct TestGateway {
@@ -29,106 +26,7 @@ pub struct TestGateway {
     folder: TempDir,
 }
 
-/// A configuration in the making.
-#[derive(Debug)]
-#[must_use = "a setup does nothing until it is started"]
-pub struct Setup {
-    config: Table,
-    folder: TempDir,
-}
-
 impl Setup {
-    /// Nothing exposed, no rules, before the PocketBase at this address.
-    pub fn before(upstream: SocketAddr) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::create_dir(folder.path().join("rules")).expect("makes the rules folder");
-        let url = format!("http://{upstream}");
-        let (superuser, password, header) =
-            (demo::SUPERUSER, demo::PASSWORD, demo::FORWARDING_HEADER);
-        let config = toml! {
-            [server]
-            listen = "127.0.0.1:0"
-            [admin]
-            listen = "127.0.0.1:0"
-            [pocketbase]
-            url = url
-            superuser = { email = superuser, password = password }
-            forwarding_header = header
-            [rules]
-            folder = "rules"
-        };
-        Self { config, folder }
-    }
-
-    /// Adds a `[[rule]]`: a built rule, copied into this gateway's folder.
-    pub fn rule(self, name: &str) -> Self {
-        self.rule_entry(name, name, Table::new())
-    }
-
-    /// The same with settings.
-    pub fn rule_with(self, name: &str, settings: &Value) -> Self {
-        let settings = Table::try_from(settings).expect("settings that TOML can say");
-        self.rule_entry(
-            name,
-            name,
-            Table::from_iter([("settings".to_owned(), settings.into())]),
-        )
-    }
-
-    /// The same with any keys of the entry, and under a name that is not the built rule's.
-    pub fn rule_entry(mut self, name: &str, built: &str, mut entry: Table) -> Self {
-        let file = format!("{name}.wasm");
-        fs::write(self.folder.path().join(&file), rules::bytes(built)).expect("writes the rule");
-        entry.insert("name".to_owned(), name.into());
-        entry.insert("file".to_owned(), file.into());
-        let list = self
-            .config
-            .entry("rule")
-            .or_insert_with(|| toml::Value::Array(Vec::new()));
-        list.as_array_mut()
-            .expect("a list of rules")
-            .push(entry.into());
-        self
-    }
-
-    /// Puts a built rule into the rules folder, without an entry of its own.
-    pub fn dropped_in(self, name: &str) -> Self {
-        let file = self
-            .folder
-            .path()
-            .join("rules")
-            .join(format!("{name}.wasm"));
-        fs::write(file, rules::bytes(name)).expect("writes the rule");
-        self
-    }
-
-    /// Exposes a collection, judged by these rules in this order.
-    pub fn judged(self, collection: &str, rules: &[&str]) -> Self {
-        self.expose(collection, toml::Value::from(rules.to_vec()))
-    }
-
-    /// Exposes a collection, judged by the rules folder.
-    pub fn judged_by_folder(self, collection: &str) -> Self {
-        self.expose(collection, "folder".into())
-    }
-
-    /// Exposes a collection under PocketBase's own rules alone.
-    pub fn open(self, collection: &str) -> Self {
-        self.expose(collection, "pocketbase".into())
-    }
-
-    /// The folder that the configuration's paths are relative to.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Adds any other settings, as they would stand in `hapta.toml`.
-    pub fn also(mut self, settings: &str) -> Self {
-        merge(&mut self.config, settings.parse().expect("TOML"));
-        self
-    }
-
     /// Starts it.
     ///
     /// # Panics
@@ -146,18 +44,16 @@ impl Setup {
     ///
     /// The message that an operator would read.
     pub async fn try_start(self) -> Result<TestGateway, String> {
-        let Self { config, folder } = self;
-        let environment = Environment {
-            admin_key: Some(ADMIN_KEY.to_owned()),
-            ..Environment::default()
-        };
+        let Written {
+            text,
+            environment,
+            folder,
+        } = self.write();
         let file = ConfigFile {
             path: folder.path().join(CONFIGURATION),
             environment,
             overrides: Overrides::default(),
         };
-        let text = config.to_string();
-        fs::write(&file.path, &text).expect("writes the configuration");
         let config =
             Config::parse(&text, folder.path(), &file.environment).map_err(|error| told(&error))?;
         let running = server::start(config, Some(file))
@@ -172,19 +68,6 @@ impl Setup {
             folder,
         })
     }
-
-    fn expose(mut self, collection: &str, rules: toml::Value) -> Self {
-        let collections = self
-            .config
-            .entry("collections")
-            .or_insert_with(|| Table::new().into());
-        let collections = collections.as_table_mut().expect("a table of collections");
-        collections.insert(
-            collection.to_owned(),
-            Table::from_iter([("rules".to_owned(), rules)]).into(),
-        );
-        self
-    }
 }
 
 impl TestGateway {
@@ -192,6 +75,12 @@ impl TestGateway {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where operators connect.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
     }
 
     /// A guest.
@@ -243,6 +132,15 @@ impl TestGateway {
         status["lastReloadFailure"].as_str().map(str::to_owned)
     }
 
+    /// A metric's value, by its name with its labels as they are printed; nothing if it isn't there.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let reply = self.operator().get("/metrics").await;
+        let text = reply.text();
+        let mut values = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let (_, value) = values.find(|(at, _)| *at == name)?;
+        Some(value.parse().expect("a number"))
+    }
+
     /// Stops it as an operator would, and waits for requests in flight.
     pub async fn stop(mut self) {
         if let Some(running) = self.running.take() {
@@ -271,18 +169,5 @@ fn told(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", told(cause)),
         None => error.to_string(),
-    }
-}
-
-/// Adds `more` to `base`: tables key by key, lists at the end, anything else replaced.
-fn merge(base: &mut Table, more: Table) {
-    for (key, value) in more {
-        match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(base)), toml::Value::Table(more)) => merge(base, more),
-            (Some(toml::Value::Array(base)), toml::Value::Array(more)) => base.extend(more),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
     }
 }

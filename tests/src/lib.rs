@@ -8,7 +8,8 @@
 //! In reading order: [`Stage`] is what most tests start with; [`Client`] asks
 //! and [`Reply`] is what it gets; [`PocketBase`] starts the pinned binary on the
 //! demo's data in some 30 ms; [`RecordingProxy`] tells what reached it;
-//! [`StubUpstream`] stalls, cuts and lies. People and posts are in [`demo`].
+//! [`StubUpstream`] stalls, cuts and lies; [`Program`] is the command in a process
+//! of its own. People and posts are in [`demo`].
 //!
 //! Everything binds 127.0.0.1 on a port of its own and ends with its value, so
 //! that tests run side by side. Nothing waits for luck: what takes time is
@@ -28,16 +29,22 @@ pub mod demo;
 mod eventually;
 mod gateway;
 mod pocketbase;
+mod process;
 mod proxy;
+mod reply;
 pub mod rules;
+mod setup;
 mod stage;
 mod stub;
 
-pub use client::{Call, Client, Reply};
+pub use client::{Call, Client};
 pub use eventually::{PATIENCE, eventually};
-pub use gateway::{ADMIN_KEY, Setup, TestGateway};
-pub use pocketbase::PocketBase;
+pub use gateway::{ADMIN_KEY, TestGateway};
+pub use pocketbase::{PocketBase, binary as pocketbase_binary, free_address};
+pub use process::{Ended, Process, Program, Signal, processes_with, signal};
 pub use proxy::{Hold, RecordingProxy, Seen};
+pub use reply::Reply;
+pub use setup::{Setup, Written};
 pub use stage::Stage;
 pub use stub::{Answer, StubUpstream};
 

@@ -37,7 +37,7 @@ impl PocketBase {
     /// When the binary is missing, or does not come up within [`PATIENCE`].
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        copy(&template().await, &folder.path().join("pb_data")).expect("copies the demo's data");
+        Self::copy_data_to(&folder.path().join("pb_data")).await;
         // Another process may take the port before PocketBase does.
         for _ in 0..5 {
             let address = free_address();
@@ -55,6 +55,11 @@ impl PocketBase {
             .err()
             .unwrap_or_default();
         panic!("PocketBase does not start:\n{output}");
+    }
+
+    /// Puts the demo's data into a folder of somebody else's PocketBase.
+    pub async fn copy_data_to(folder: &Path) {
+        copy_template(folder).await.expect("copies the demo's data");
     }
 
     /// Where it listens.
@@ -149,16 +154,17 @@ fn listen(
     });
 }
 
-/// The data after the migrations, made by whoever comes first.
-async fn template() -> PathBuf {
+/// Copies the data after the migrations, which whoever comes first makes.
+async fn copy_template(to: &Path) -> io::Result<()> {
     let folder = root().join(".build/pocketbase/demo");
-    fs::create_dir_all(&folder).expect("makes .build/pocketbase/demo");
-    let lock = File::create(folder.join("lock")).expect("makes the lock file");
-    lock.lock().expect("locks; released with the file");
-    let state = fingerprint().expect("reads the migrations");
+    fs::create_dir_all(&folder)?;
+    // Held until the copy is made: a test of another state must not remove the data under it.
+    let lock = File::create(folder.join("lock"))?;
+    lock.lock()?;
+    let state = fingerprint()?;
     let (ready, data) = (folder.join("made-from"), folder.join("pb_data"));
     if fs::read_to_string(&ready).is_ok_and(|made_from| made_from == state) {
-        return data;
+        return copy(&data, to);
     }
     let _ = fs::remove_dir_all(&data);
     let migrated = command(&data, "migrate").arg("up").output().await;
@@ -170,8 +176,8 @@ async fn template() -> PathBuf {
     );
     // For editors only, and by far the largest file.
     let _ = fs::remove_file(data.join("types.d.ts"));
-    fs::write(&ready, state).expect("writes what the data was made from");
-    data
+    fs::write(&ready, state)?;
+    copy(&data, to)
 }
 
 /// What the template depends on: the binary's path and the text of the migrations.
@@ -201,16 +207,20 @@ fn command(data: &Path, subcommand: &str) -> Command {
     command
 }
 
-fn migrations() -> PathBuf {
+pub(crate) fn migrations() -> PathBuf {
     root().join("tests/fixtures/demo/pb_migrations")
 }
 
-fn binary() -> PathBuf {
+/// The pinned binary.
+#[must_use]
+pub fn binary() -> PathBuf {
     let fetched = || root().join(".build/pocketbase/0.40.6/pocketbase");
     std::env::var_os("POCKETBASE").map_or_else(fetched, PathBuf::from)
 }
 
-fn free_address() -> SocketAddr {
+/// A port of 127.0.0.1 that nobody has at this moment.
+#[must_use]
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("a bound address")
 }

@@ -99,9 +99,9 @@ async fn a_token_that_cannot_be_verified_is_nobody_s() {
     for answer in answers {
         stub.answer("/api/collections/users/auth-refresh", answer.clone());
         let reply = alice.get(&records("posts")).await;
-        // A record of somebody else is a no; all the rest is no answer.
+        // A record of somebody else is a no; all the rest is no answer, or one to come later.
         assert!(
-            reply.status == 401 || reply.status >= 500,
+            [401, 429].contains(&reply.status) || reply.status >= 500,
             "{answer:?} became {reply:?}"
         );
         reply.refused(reply.status);

@@ -10,12 +10,28 @@
     reason = "what goes wrong here fails a test, and should say so at once"
 )]
 
+/// What operators can ask, and what it takes.
+mod admin;
+/// The bounds of sizes and numbers, each at its edge.
+mod bounds;
+/// Several rules on one collection.
+mod chains;
+/// A PocketBase that the gateway starts and looks after.
+mod child;
+/// `hapta check` and `--help`: the command itself, for whoever typed it.
+mod commands;
+/// How many may come in at once, and how long anything may take.
+mod doors;
+/// The environment variables of the original.
+mod environment;
 /// Every folder of `rules-examples` has a scenario.
 mod examples;
 /// What is exposed, and what never is.
 mod exposure;
 /// What happens when PocketBase stalls, cuts or lies.
 mod faults;
+/// The limits of rules, each at its edge.
+mod limits;
 /// Who is asking: tokens, and what a bad one gets.
 mod principals;
 /// Records through the gateway are the records of PocketBase.
@@ -26,11 +42,21 @@ mod reveal;
 mod sandbox;
 /// The official JavaScript SDK, pointed at the gateway unchanged.
 mod sdk;
+/// `hapta serve`: signals, and no secret in its log.
+mod serve;
 /// One meaning, many spellings: what PocketBase makes of them, and what the gateway does.
 mod spellings;
 /// Which calls carry the gateway's own credential.
 mod superuser_credential;
+/// Superusers: where they are served, and who judges them.
+mod superusers;
 /// A rule's file changes under a running gateway.
 mod swap;
 /// The rules of the house.
 mod tidy;
+/// Clients over TLS.
+mod tls;
+/// What a rule is told of a request, and what never.
+mod told;
+/// One value, many spellings: what PocketBase stores of them, and what a rule sees.
+mod values;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hapta_tests::demo::{ALICE, POST_OF_ALICE, POST_OF_BOB, record, records};
 use hapta_tests::{Client, PocketBase, Reply, Setup, Stage, root, rules};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 use toml::Table;
 
@@ -268,7 +268,7 @@ async fn a_rule_sees_the_request_as_the_gateway_found_it() {
         .header("Cookie", "a=b")
         .header("X-App", "demo")
         .json(&json!({ "views+": 1, "title": "x" }));
-    let seen = probed(&call.await);
+    let seen = call.await.probed();
     assert_eq!(seen["operation"], "update");
     assert_eq!(
         (&seen["collection"], &seen["record_id"]),
@@ -297,12 +297,11 @@ async fn a_rule_sees_the_request_as_the_gateway_found_it() {
 #[tokio::test]
 async fn a_rule_sees_a_login_without_its_password() {
     let stage = Stage::with(|gateway| gateway.rule("probe").judged("users", &["probe"])).await;
-    let seen = probed(
-        &stage
-            .guest()
-            .authenticate("users", "alice@example.com")
-            .await,
-    );
+    let seen = stage
+        .guest()
+        .authenticate("users", "alice@example.com")
+        .await
+        .probed();
     assert_eq!(seen["operation"], "auth-with-password");
     assert_eq!(
         seen["body"],
@@ -322,12 +321,11 @@ async fn the_first_denial_ends_it_and_edits_add_up() {
     })
     .await;
     let alice = stage.log_in("alice").await;
-    let seen = probed(
-        &alice
-            .post(&records("posts"))
-            .json(&json!({ "title": "mine" }))
-            .await,
-    );
+    let seen = alice
+        .post(&records("posts"))
+        .json(&json!({ "title": "mine" }))
+        .await
+        .probed();
     assert_eq!(seen["body"]["title"], "edited");
 }
 
@@ -390,11 +388,4 @@ fn faulted(reply: &Reply, codes: &[&str]) {
     for cause in ["wasm", "unreachable", "this rule"] {
         assert!(!error.to_string().contains(cause), "{error}");
     }
-}
-
-/// What the rule `probe` saw: it denies with that for a message.
-#[track_caller]
-fn probed(reply: &Reply) -> Value {
-    let error = reply.refused(418);
-    serde_json::from_str(error["message"].as_str().expect("a message")).expect("JSON")
 }

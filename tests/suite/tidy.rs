@@ -83,7 +83,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         name: "tower_http",
-        at: &["server", "serve", "admin"],
+        at: &["server", "admin", "doors"],
     },
     Home {
         name: "hyper_util::client",
@@ -304,7 +304,14 @@ fn collect(base: &Path, folder: &Path, found: &mut Vec<Source>) {
 
 /// The text without comments and without the tests at its end.
 fn code(text: &str) -> String {
-    let production = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+    // A test module ends a file; a line like `#[cfg(test)] mod tests;` does not.
+    let tests = text.match_indices("\n#[cfg(test)]\n").find(|(at, mark)| {
+        text[at + mark.len()..]
+            .lines()
+            .next()
+            .is_some_and(|line| line.ends_with('{'))
+    });
+    let production = tests.map_or(text, |(at, _)| &text[..at]);
     let lines = production
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));

@@ -1,14 +1,20 @@
 //! `hapta serve`.
 
+use std::path::Path;
+
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::server::{self, ConfigFile};
 
+/// What the failure is about.
+pub(super) fn of(file: &Path) -> String {
+    format!("the configuration {}", file.display())
+}
+
 pub(super) fn run(file: ConfigFile) -> anyhow::Result<()> {
-    let config = file
-        .read()
-        .with_context(|| format!("the configuration {}", file.path.display()))?;
+    let path = file.path.clone();
+    let config = file.read().with_context(|| of(&path))?;
     if file.environment.jwt_secret.is_some() {
         tracing::info!(
             "JWT_SECRET is set; PocketBase's own tokens are passed through, so nothing is signed with it yet"
@@ -26,7 +32,7 @@ pub(super) fn run(file: ConfigFile) -> anyhow::Result<()> {
         let mut interrupted =
             signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
         let started = tokio::select! {
-            started = server::start(config, Some(file)) => started?,
+            started = server::start(config, Some(file)) => started.with_context(|| of(&path))?,
             _ = terminated.recv() => return Ok(()),
             _ = interrupted.recv() => return Ok(()),
         };

@@ -1,6 +1,7 @@
 //! `[collections.NAME]` → who judges what is exposed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{ConfigError, invalid, raw};
 use crate::rules::Exposed;
@@ -9,19 +10,19 @@ const SUPERUSERS: &str = "_superusers";
 
 pub(super) fn resolve(
     raw: BTreeMap<String, raw::Collection>,
-    has_folder: bool,
-    superusers: bool,
+    folder: Option<&Path>,
+    superusers: &raw::Superusers,
 ) -> Result<BTreeMap<String, Exposed>, ConfigError> {
     let mut exposed = BTreeMap::new();
     for (name, collection) in raw {
         let key = format!("collections.{name}");
         let how = judges(&key, collection.rules)?;
-        if how == Exposed::Folder && !has_folder {
+        if how == Exposed::Folder && folder.is_none() {
             return Err(invalid(key, "says \"folder\", but rules.folder is not set"));
         }
         exposed.insert(name, how);
     }
-    if superusers {
+    if superusers.routes == raw::Switch::On {
         // Where superusers are served, they can log in.
         exposed
             .entry(SUPERUSERS.to_owned())

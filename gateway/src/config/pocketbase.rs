@@ -4,7 +4,7 @@ use std::path::Path;
 
 use http::{HeaderName, Uri};
 
-use super::{ConfigError, Environment, invalid, raw};
+use super::{ConfigError, Environment, invalid, not_nothing, raw};
 use crate::upstream::{self, Child, Credential};
 
 /// PocketBase: reached at a URL, or started and looked after.
@@ -59,6 +59,11 @@ pub(super) fn resolve(
             format!("must be one of {}", FORWARDING.join(", ")),
         ));
     }
+    not_nothing(&[
+        ("pocketbase.timeout", raw.timeout.is_zero()),
+        ("pocketbase.schema_interval", raw.schema_interval.is_zero()),
+        ("pocketbase.max_response", raw.max_response.as_u64() == 0),
+    ])?;
     Ok(PocketBase {
         upstream: upstream::Settings {
             url: self::url(&url)?,

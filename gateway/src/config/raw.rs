@@ -43,6 +43,8 @@ pub(super) struct Server {
     #[serde(with = "humantime_serde")]
     pub(super) header_timeout: Duration,
     #[serde(with = "humantime_serde")]
+    pub(super) body_timeout: Duration,
+    #[serde(with = "humantime_serde")]
     pub(super) request_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub(super) shutdown_timeout: Duration,
@@ -189,6 +191,7 @@ impl Default for Server {
             max_requests: 1_024,
             max_connections: 10_000,
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_mins(1),
             shutdown_timeout: Duration::from_secs(10),
             tls: None,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{ConfigError, collections, invalid, raw};
-use crate::rules::{Limits, Settings, Source};
+use super::{ConfigError, collections, invalid, not_nothing, raw};
+use crate::rules::{Limits, MEMORY_CEILING, Settings, Source};
 
 /// How many instances the pool may be made for: each costs address space.
 const INSTANCES: std::ops::RangeInclusive<u32> = 1..=1_000;
@@ -36,16 +36,17 @@ pub(super) fn resolve(
         running: raw.running,
     };
     check(&limits, "rules")?;
+    not_nothing(&[
+        ("rules.debounce", raw.debounce.is_zero()),
+        ("rules.poll", raw.poll.is_zero()),
+        ("rules.list_scan", raw.list_scan == 0),
+    ])?;
     let sources = rules
         .into_iter()
         .map(|rule| source(rule, &limits, folder))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Settings {
-        exposed: collections::resolve(
-            exposed,
-            raw.folder.is_some(),
-            superusers.routes == raw::Switch::On,
-        )?,
+        exposed: collections::resolve(exposed, raw.folder.as_deref(), superusers)?,
         sources,
         folder: raw.folder.map(|rules| folder.join(rules)),
         limits,
@@ -89,18 +90,14 @@ fn source(raw: raw::Rule, defaults: &Limits, folder: &Path) -> Result<Source, Co
 }
 
 fn check(limits: &Limits, key: &str) -> Result<(), ConfigError> {
-    for (name, is_zero) in [
-        ("cpu", limits.cpu.is_zero()),
-        ("deadline", limits.deadline.is_zero()),
-        ("memory", limits.memory.as_u64() == 0),
-        ("running", limits.running == 0),
-    ] {
-        if is_zero {
-            return Err(invalid(
-                format!("{key}, {name}"),
-                "must be more than nothing",
-            ));
-        }
+    if limits.memory.as_u64() > MEMORY_CEILING as u64 {
+        let most = format!("must be at most {}MiB", MEMORY_CEILING >> 20);
+        return Err(invalid(format!("{key}, memory"), most));
     }
-    Ok(())
+    not_nothing(&[
+        (&format!("{key}, cpu"), limits.cpu.is_zero()),
+        (&format!("{key}, deadline"), limits.deadline.is_zero()),
+        (&format!("{key}, memory"), limits.memory.as_u64() == 0),
+        (&format!("{key}, running"), limits.running == 0),
+    ])
 }

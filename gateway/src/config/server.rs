@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use http::HeaderValue;
 
-use super::{ConfigError, Environment, invalid, raw};
+use super::{ConfigError, Environment, invalid, not_nothing, raw};
 
 /// The listener for clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Server {
     pub max_connections: usize,
     /// For the whole head of a request to arrive.
     pub header_timeout: Duration,
+    /// For the whole body of a request to arrive.
+    pub body_timeout: Duration,
     /// For a whole exchange, its body included.
     pub request_timeout: Duration,
     /// For requests under way when the gateway is asked to end.
@@ -55,6 +57,9 @@ pub struct Admin {
 /// Where the original looked for its certificate.
 const ORIGINAL_CERTIFICATE: (&str, &str) = ("certs/public.pem", "certs/private.pem");
 
+/// How many requests or connections may be allowed.
+const MANY: std::ops::RangeInclusive<usize> = 1..=1_000_000;
+
 /// Shorter keys and secrets can be guessed.
 const SECRET_LENGTH: usize = 16;
 
@@ -64,15 +69,21 @@ pub(super) fn resolve(
     environment: &Environment,
 ) -> Result<Server, ConfigError> {
     check_secret("JWT_SECRET", environment.jwt_secret.as_deref())?;
-    for (key, is_zero) in [
-        ("server.max_requests", raw.max_requests == 0),
-        ("server.max_connections", raw.max_connections == 0),
-        ("server.max_body", raw.max_body.as_u64() == 0),
+    for (key, bound) in [
+        ("server.max_requests", raw.max_requests),
+        ("server.max_connections", raw.max_connections),
     ] {
-        if is_zero {
-            return Err(invalid(key, "must be at least 1"));
+        if !MANY.contains(&bound) {
+            let range = format!("must be from {} to {}", MANY.start(), MANY.end());
+            return Err(invalid(key, range));
         }
     }
+    not_nothing(&[
+        ("server.max_body", raw.max_body.as_u64() == 0),
+        ("server.header_timeout", raw.header_timeout.is_zero()),
+        ("server.body_timeout", raw.body_timeout.is_zero()),
+        ("server.request_timeout", raw.request_timeout.is_zero()),
+    ])?;
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(Server {
         listen: raw.listen,
@@ -86,6 +97,7 @@ pub(super) fn resolve(
         max_requests: raw.max_requests,
         max_connections: raw.max_connections,
         header_timeout: raw.header_timeout,
+        body_timeout: raw.body_timeout,
         request_timeout: raw.request_timeout,
         shutdown_timeout: raw.shutdown_timeout,
         tls: tls(raw.tls, folder, environment)?,

@@ -75,7 +75,7 @@ fn superusers_are_all_or_nothing() {
     );
     let config = parse("[superusers]\nroutes = \"on\"").unwrap();
     assert_eq!(config.rules.exposed["_superusers"], Exposed::PocketBase);
-    assert!(config.sessions.superusers);
+    assert!(config.serving.superusers);
 }
 
 #[test]

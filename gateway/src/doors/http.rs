@@ -2,15 +2,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{Method, Request, Response};
 use http_body_util::BodyExt;
+use tower_http::timeout::TimeoutBody;
 
 use crate::gateway::Gateway;
 use crate::pipeline::{self, ResponseBody};
+
+/// The longest wait for the next part of a file.
+const FILE_IDLE: Duration = Duration::from_secs(30);
 
 /// Every path leads to the pipeline: the table of routes is in `operation`.
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -22,7 +27,7 @@ async fn hear(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let is_head = request.method() == Method::HEAD;
+    let method = request.method().clone();
     let (parts, body) = request.into_parts();
     let request = pipeline::Request {
         path: path(&parts.uri),
@@ -32,7 +37,7 @@ async fn hear(
         address: address(peer.ip()),
         body: body.map_err(std::io::Error::other).boxed_unsync(),
     };
-    write(pipeline::serve(&gateway, request).await, is_head)
+    write(pipeline::serve(&gateway, request).await, &method)
 }
 
 /// The path of a request in origin form. A whole URL in the request line
@@ -49,13 +54,14 @@ fn address(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
 }
 
-fn write(response: pipeline::Response, is_head: bool) -> Response<Body> {
+fn write(response: pipeline::Response, asked_by: &Method) -> Response<Body> {
     let body = match response.body {
         ResponseBody::Empty => Body::empty(),
         // Its length is told all the same: hyper counts what it does not send.
         ResponseBody::Bytes(bytes) => Body::from(bytes),
-        ResponseBody::File(_) if is_head => Body::empty(),
-        ResponseBody::File(file) => Body::new(file.body),
+        ResponseBody::File(_) if asked_by == Method::HEAD => Body::empty(),
+        // A file has no bound in time, but none of its parts may keep us waiting.
+        ResponseBody::File(file) => Body::new(TimeoutBody::new(FILE_IDLE, file.body)),
     };
     let mut written = Response::new(body);
     *written.status_mut() = response.status;

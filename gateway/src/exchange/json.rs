@@ -4,7 +4,7 @@
 //! text, and every version ignores what follows the first value. A rule and
 //! PocketBase might then see two different bodies, so all of that is refused.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -15,6 +15,8 @@ use serde_json::{Map, Number, Value};
 pub struct Bounds {
     /// Arrays and objects within each other; up to 127.
     pub depth: usize,
+    /// Values in all: each takes some forty bytes, however few it was written with.
+    pub values: usize,
 }
 
 /// Why bytes are no JSON that is taken.
@@ -35,6 +37,12 @@ pub enum JsonError {
         /// The key, as a JSON Pointer.
         place: String,
     },
+    /// Values beyond the bound.
+    #[error("there are more than {most} values")]
+    TooMany {
+        /// The bound.
+        most: usize,
+    },
     /// Arrays and objects within each other beyond the bound.
     #[error("the value at \"{place}\" is nested too deep")]
     TooDeep {
@@ -49,6 +57,9 @@ struct Node<'a> {
     /// How many levels it may have.
     depth: usize,
     place: Place<'a>,
+    /// How many values were read so far, and how many there may be.
+    read: &'a Cell<usize>,
+    most: usize,
     /// Where the reason goes, which serde's errors would flatten to text.
     refused: &'a RefCell<Option<JsonError>>,
 }
@@ -67,9 +78,12 @@ enum Place<'a> {
 /// Whatever has two meanings or breaks a bound. No bytes are no value.
 pub fn parse(bytes: &[u8], bounds: Bounds) -> Result<Value, JsonError> {
     let refused = RefCell::new(None);
+    let read = Cell::new(0);
     let root = Node {
         depth: bounds.depth,
         place: Place::Root,
+        read: &read,
+        most: bounds.values,
         refused: &refused,
     };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -90,14 +104,20 @@ impl Bounds {
     /// within the answer of a list and an expand or two.
     #[must_use]
     pub const fn upstream() -> Self {
-        Self { depth: 127 }
+        Self {
+            depth: 127,
+            values: 1_000_000,
+        }
     }
 }
 
 /// For what a client sends.
 impl Default for Bounds {
     fn default() -> Self {
-        Self { depth: 64 }
+        Self {
+            depth: 64,
+            values: 100_000,
+        }
     }
 }
 
@@ -133,6 +153,9 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        if self.read.replace(self.read.get() + 1) >= self.most {
+            return Err(self.refuse(JsonError::TooMany { most: self.most }));
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -182,7 +205,7 @@ impl<'de> Visitor<'de> for Node<'_> {
             match seq.next_element_seed(Node {
                 depth,
                 place,
-                refused: self.refused,
+                ..self
             })? {
                 Some(item) => items.push(item),
                 None => return Ok(Value::Array(items)),
@@ -203,7 +226,7 @@ impl<'de> Visitor<'de> for Node<'_> {
             let value = map.next_value_seed(Node {
                 depth,
                 place,
-                refused: self.refused,
+                ..self
             })?;
             object.insert(key, value);
         }
@@ -220,7 +243,14 @@ mod tests {
 
     #[track_caller]
     fn check(text: impl AsRef<[u8]>, expected: Result<Value, &str>) {
-        let found = parse(text.as_ref(), Bounds { depth: 3 }).map_err(|error| error.to_string());
+        let found = parse(
+            text.as_ref(),
+            Bounds {
+                depth: 3,
+                values: 12,
+            },
+        )
+        .map_err(|error| error.to_string());
         assert_eq!(
             found,
             expected.map_err(str::to_owned),
@@ -260,10 +290,31 @@ mod tests {
         );
         let deep = "[".repeat(100_000);
         check(&deep, Err("the value at \"/0/0/0\" is nested too deep"));
-        assert!(parse(deep.as_bytes(), Bounds { depth: usize::MAX }).is_err());
+        assert!(
+            parse(
+                deep.as_bytes(),
+                Bounds {
+                    depth: usize::MAX,
+                    values: usize::MAX
+                }
+            )
+            .is_err()
+        );
         let deepest = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(parse(deepest(127).as_bytes(), Bounds::upstream()).is_ok());
         assert!(parse(deepest(128).as_bytes(), Bounds::upstream()).is_err());
+    }
+
+    #[test]
+    fn values_are_counted() {
+        check(
+            "[0,0,0,0,0,0,0,0,0,0,0]",
+            Ok(json!([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])),
+        );
+        check(
+            "[0,0,0,0,0,0,0,0,0,0,0,0]",
+            Err("there are more than 12 values"),
+        );
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::schema::{Collection, CollectionKind, Field, FieldKind};
+use super::value;
+use crate::schema::{Collection, CollectionKind, FieldKind};
 
 /// A key of a body: a field's name and what is done to the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,14 @@ pub enum WriteError {
         /// As sent.
         key: String,
     },
+    /// The value has no spelling that PocketBase is sure to store as it is meant.
+    #[error("the key \"{key}\" takes only {expected}")]
+    Value {
+        /// As sent.
+        key: String,
+        /// What the field takes.
+        expected: &'static str,
+    },
     /// Two keys change one field: PocketBase applies them in the order of
     /// their length, and no rule could tell what comes out.
     #[error("the field \"{field}\" is changed by more than one key")]
@@ -62,21 +71,25 @@ const IGNORED: [&str; 3] = ["collectionId", "collectionName", "expand"];
 /// Of auth collections, beside their fields.
 const PASSWORD_KEYS: [&str; 2] = ["passwordConfirm", "oldPassword"];
 
-/// Checks every key against the collection's fields, and drops those that
-/// PocketBase ignores. Hidden fields stay: rules are to see them, and
+/// Checks every key against the collection's fields, drops those that
+/// PocketBase ignores, and spells each value as PocketBase stores it. Hidden fields stay: rules are to see them, and
 /// PocketBase drops them for all but superusers.
 ///
 /// # Errors
-/// A key that PocketBase would not apply, or not alone.
+/// A key that PocketBase would not apply, or not alone, or not as it stands.
 pub fn check_record_body(
     body: Map<String, Value>,
     collection: &Collection,
 ) -> Result<Map<String, Value>, WriteError> {
     let mut kept = Map::new();
     for (key, value) in body {
-        if is_kept(&key, collection)? {
-            kept.insert(key, value);
-        }
+        let Some(kind) = kind(&key, collection)? else {
+            continue;
+        };
+        match value::normalise(kind, value) {
+            Ok(value) => kept.insert(key, value),
+            Err(expected) => return Err(WriteError::Value { key, expected }),
+        };
     }
     let mut bases: Vec<&str> = kept.keys().map(|key| FieldKey::parse(key).base).collect();
     bases.sort_unstable();
@@ -135,39 +148,44 @@ impl fmt::Display for FieldKey<'_> {
     }
 }
 
-fn is_kept(key: &str, collection: &Collection) -> Result<bool, WriteError> {
+/// What a key sets; nothing where PocketBase ignores it.
+fn kind<'a>(key: &str, collection: &'a Collection) -> Result<Option<&'a FieldKind>, WriteError> {
     if IGNORED.contains(&key) {
-        return Ok(false);
+        return Ok(None);
     }
     if collection.kind == CollectionKind::Auth && PASSWORD_KEYS.contains(&key) {
-        return Ok(true);
+        return Ok(Some(&FieldKind::Password));
     }
     let FieldKey { base, modifier } = FieldKey::parse(key);
-    match collection.fields.iter().find(|field| field.name == base) {
-        None => Err(WriteError::UnknownField {
-            collection: collection.name.clone(),
-            key: key.to_owned(),
-        }),
-        Some(Field {
-            kind: FieldKind::Autodate,
-            ..
-        }) => Ok(false),
-        Some(field) if takes(&field.kind, modifier) => Ok(true),
-        Some(_) => Err(WriteError::Modifier {
+    let field = collection.field(base);
+    let field = field.ok_or_else(|| WriteError::UnknownField {
+        collection: collection.name.clone(),
+        key: key.to_owned(),
+    })?;
+    match &field.kind {
+        FieldKind::Autodate => Ok(None),
+        kind if takes(kind, modifier) => Ok(Some(kind)),
+        _ => Err(WriteError::Modifier {
             key: key.to_owned(),
         }),
     }
 }
 
-/// The plain types are not told apart: PocketBase itself ignores a `+` on a text.
+/// PocketBase ignores a key with any other modifier, without a word.
 fn takes(kind: &FieldKind, modifier: Modifier) -> bool {
-    match (kind, modifier) {
-        (_, Modifier::Set) | (FieldKind::Plain, _) => true,
-        (FieldKind::Relation { .. } | FieldKind::File { .. }, modifier) => {
-            modifier != Modifier::Autogenerate
-        }
-        (FieldKind::Password | FieldKind::Autodate, _) => false,
+    match modifier {
+        Modifier::Set => true,
+        Modifier::Append | Modifier::Remove => *kind == FieldKind::Number || is_list(kind),
+        Modifier::Prepend => is_list(kind),
+        Modifier::Autogenerate => *kind == FieldKind::Text,
     }
+}
+
+fn is_list(kind: &FieldKind) -> bool {
+    matches!(
+        kind,
+        FieldKind::Select { .. } | FieldKind::Relation { .. } | FieldKind::File { .. }
+    )
 }
 
 #[cfg(test)]
@@ -175,6 +193,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::schema::Field;
 
     fn users() -> Collection {
         let field = |name: &str, kind| Field {
@@ -188,19 +207,26 @@ mod tests {
             kind: CollectionKind::Auth,
             system: false,
             fields: vec![
-                field("id", FieldKind::Plain),
+                field("id", FieldKind::Text),
                 field("password", FieldKind::Password),
                 Field {
                     hidden: true,
-                    ..field("tokenKey", FieldKind::Plain)
+                    ..field("tokenKey", FieldKind::Text)
                 },
-                field("email", FieldKind::Plain),
-                field("n", FieldKind::Plain),
-                field("avatar", FieldKind::File { protected: false }),
+                field("email", FieldKind::Email),
+                field("n", FieldKind::Number),
+                field(
+                    "avatar",
+                    FieldKind::File {
+                        protected: false,
+                        multiple: false,
+                    },
+                ),
                 field(
                     "friends",
                     FieldKind::Relation {
                         collection: "_pb_users_auth_".to_owned(),
+                        multiple: true,
                     },
                 ),
                 field("created", FieldKind::Autodate),
@@ -279,14 +305,20 @@ mod tests {
 
     #[test]
     fn a_modifier_must_fit_and_stand_alone() {
-        check(
-            &json!({"password+": "x"}),
-            Err("the key \"password+\" has a modifier that its field does not take"),
-        );
-        check(
-            &json!({"friends:autogenerate": ""}),
-            Err("the key \"friends:autogenerate\" has a modifier that its field does not take"),
-        );
+        for key in [
+            "password+",
+            "friends:autogenerate",
+            "n:autogenerate",
+            "+n",
+            "id+",
+            "+id",
+            "id-",
+            "email:autogenerate",
+            "email+",
+        ] {
+            let message = format!("the key \"{key}\" has a modifier that its field does not take");
+            check(&json!({ key: "x" }), Err(&message));
+        }
         check(
             &json!({"n": 1, "n+": 1}),
             Err("the field \"n\" is changed by more than one key"),
@@ -295,6 +327,30 @@ mod tests {
             &json!({"+friends": "a", "friends-": "b"}),
             Err("the field \"friends\" is changed by more than one key"),
         );
+    }
+
+    #[test]
+    fn a_value_is_spelled_as_it_is_stored_or_refused_by_its_key() {
+        let body = json!({
+            "n-": "1.50", "friends+": "a", "email": null, "avatar": ["a.png"], "id:autogenerate": true,
+        });
+        let kept = check_record_body(body.as_object().cloned().unwrap_or_default(), &users());
+        assert_eq!(
+            kept.map(Value::from),
+            Ok(json!({
+                "n-": 1.5, "friends+": ["a"], "email": "", "avatar": "a.png", "id:autogenerate": "true",
+            }))
+        );
+        for (key, value, expected) in [
+            ("n", json!("12abc"), "a number"),
+            ("n+", json!([1]), "a number"),
+            ("friends-", json!([1]), "an array of texts"),
+            ("avatar", json!(["a", "b"]), "one text"),
+            ("oldPassword", json!(1), "a text"),
+        ] {
+            let message = format!("the key \"{key}\" takes only {expected}");
+            check(&json!({ key: value }), Err(&message));
+        }
     }
 
     #[test]

@@ -119,14 +119,6 @@ fn superuser(
     }
     if names.has("{id}") {
         names.id()?;
-        // The answer holds a record: `fields` sent upstream would take from it
-        // what it is judged by.
-        if pairs.take("fields").is_some() {
-            return Err(OperationError::Query {
-                key: "fields".to_owned(),
-                problem: "there is no such parameter here",
-            });
-        }
     }
     Ok(Operation::Superuser(SuperuserRequest {
         method: if method == Method::HEAD {

@@ -125,9 +125,5 @@ impl Line {
     fn download(self, query: &DownloadQuery) -> Self {
         self.optional("thumb", query.thumb.as_deref())
             .optional("download", query.download.then_some("1"))
-            .optional(
-                "token",
-                query.token.as_ref().map(crate::principal::Token::expose),
-            )
     }
 }

@@ -8,11 +8,10 @@ use serde_json::Value;
 
 use super::RequestBody;
 use crate::error::BodyError;
+use crate::exchange::BodyMisfit;
 use crate::exchange::json::{self, Bounds};
-use crate::exchange::login::Login;
-use crate::exchange::write::check_record_body;
+use crate::exchange::login::LoginError;
 use crate::operation::Operation;
-use crate::schema::Collection;
 
 /// What an operation does with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub(super) async fn read(
         return match takes {
             Takes::Nothing | Takes::Any => Ok(None),
             Takes::Record => Ok(Some(Value::Object(serde_json::Map::new()))),
-            Takes::Login => Err(BodyError::NoObject),
+            Takes::Login => Err(BodyMisfit::Login(LoginError::NoObject).into()),
         };
     }
     check_type(headers)?;
@@ -57,19 +56,8 @@ pub(super) async fn read(
         Takes::Nothing => Err(BodyError::Unwanted),
         // To PocketBase, null is an empty object.
         Takes::Record if value.is_null() => Ok(Some(Value::Object(serde_json::Map::new()))),
-        Takes::Record if value.is_object() => Ok(Some(value)),
-        Takes::Record => Err(BodyError::NoObject),
-        Takes::Login => Ok(Some(Login::parse(value)?.to_body())),
-        Takes::Any => Ok(Some(value)),
+        Takes::Record | Takes::Login | Takes::Any => Ok(Some(value)),
     }
-}
-
-/// Holds the keys of a record's body against its collection.
-pub(super) fn check(body: &Value, collection: &Collection) -> Result<Value, BodyError> {
-    let Value::Object(body) = body else {
-        return Err(BodyError::NoObject);
-    };
-    Ok(Value::Object(check_record_body(body.clone(), collection)?))
 }
 
 fn takes(operation: &Operation) -> Takes {

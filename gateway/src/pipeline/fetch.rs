@@ -1,7 +1,7 @@
 //! Sends what was permitted, and nothing else.
 
-use super::fill;
 use super::permit::Permitted;
+use super::scan::{self, Scan};
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::upstream::Reply;
@@ -9,7 +9,7 @@ use crate::upstream::Reply;
 /// Asks PocketBase.
 pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Reply, Error> {
     let mut operation = permitted.operation()?;
-    if let Some(scan) = fill::plan(permitted) {
+    if let Some(scan) = scan::plan(permitted) {
         // Rules may drop records: the page that was asked is filled from the beginning.
         scan.turn_to(&mut operation, 1);
     }
@@ -24,7 +24,7 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Re
 pub(super) async fn fetch_page(
     gateway: &Gateway,
     permitted: &Permitted,
-    scan: fill::Scan,
+    scan: Scan,
     page: u64,
 ) -> Result<Reply, Error> {
     let mut operation = permitted.operation()?;

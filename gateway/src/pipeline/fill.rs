@@ -10,44 +10,13 @@ use serde_json::{Value, json};
 
 use super::fetch::fetch_page;
 use super::permit::Permitted;
-use super::release::leaving;
+use super::scan::Scan;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::operation::{ListQuery, Operation};
+use crate::operation::Operation;
 use crate::record::{Records, Shape};
-use crate::rules::{Notes, Released};
+use crate::rules::Released;
 use crate::upstream::Reply;
-
-/// Sizes of the pages that are read: large enough to be few.
-const CHUNK: std::ops::RangeInclusive<u64> = 100..=1_000;
-
-/// How a list is read to fill one page of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scan {
-    /// Records that may be seen and come before the page.
-    skip: u64,
-    /// Records on the page.
-    take: u64,
-    /// Records read at once.
-    chunk: u16,
-    /// Records read in all.
-    bound: u32,
-}
-
-/// Whether a reply must be filled, and how.
-pub(super) fn plan(permitted: &Permitted) -> Option<Scan> {
-    let exchange = permitted.exchange();
-    let (Operation::List { query, .. }, Some(collection)) =
-        (&exchange.operation, &exchange.collection)
-    else {
-        return None;
-    };
-    let in_force = permitted.in_force();
-    in_force
-        .generation
-        .may_drop(&collection.name)
-        .then(|| Scan::new(query, in_force.serving.list_scan))
-}
 
 /// Fills the page that was asked, beginning with the first page that was read.
 pub(super) async fn fill(
@@ -55,12 +24,11 @@ pub(super) async fn fill(
     permitted: &Permitted,
     scan: Scan,
     first: Value,
-) -> Result<(Value, Notes), Error> {
+) -> Result<Value, Error> {
     let generation = &permitted.in_force().generation;
     let (mut page, mut read) = (1, 0_u32);
     let mut seen = 0;
     let mut items = Vec::new();
-    let mut notes = Notes::new();
     let mut answer = first;
     loop {
         let count = answer
@@ -70,11 +38,8 @@ pub(super) async fn fill(
         let records = Records::take(answer, Shape::List)?;
         read = read.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         let Released {
-            answer: revealed,
-            notes: more,
-            ..
-        } = generation.reveal(leaving(permitted, 200), records).await?;
-        notes.extend(more);
+            answer: revealed, ..
+        } = generation.reveal(permitted.leaving(200), records).await?;
         for record in into_items(revealed) {
             seen += 1;
             if seen > scan.skip {
@@ -83,7 +48,7 @@ pub(super) async fn fill(
         }
         if items.len() as u64 >= scan.take || count < usize::from(scan.chunk) {
             items.truncate(usize::try_from(scan.take).unwrap_or(usize::MAX));
-            return Ok((whole(permitted, &items), notes));
+            return Ok(whole(permitted, &items));
         }
         if read >= scan.bound {
             return Err(Error::Sparse { scanned: read });
@@ -96,32 +61,6 @@ pub(super) async fn fill(
                 return Err(crate::upstream::UpstreamError::Garbled(problem).into());
             }
         };
-    }
-}
-
-impl Scan {
-    fn new(query: &ListQuery, bound: u32) -> Self {
-        let take = u64::from(query.per_page);
-        let skip = query.page.saturating_sub(1).saturating_mul(take);
-        let chunk = skip
-            .saturating_add(take)
-            .clamp(*CHUNK.start(), *CHUNK.end());
-        // Within the range above, so it always fits.
-        Self {
-            skip,
-            take,
-            chunk: u16::try_from(chunk).unwrap_or(1_000),
-            bound,
-        }
-    }
-
-    /// Makes a list's query ask for one of the pages that are read.
-    pub(super) fn turn_to(self, operation: &mut Operation, page: u64) {
-        if let Operation::List { query, .. } = operation {
-            query.page = page;
-            query.per_page = self.chunk;
-            query.skip_total = true;
-        }
     }
 }
 

@@ -4,36 +4,32 @@
 //! Each of them is a read: whoever can filter by a field can find its value out,
 //! and an expand reads other collections than the one that is asked.
 
+use std::sync::Arc;
+
 use crate::error::{Error, ReachProblem};
 use crate::operation::{Expand, ListQuery, Operation};
 use crate::rules::Generation;
-use crate::schema::{Collection, Schema, fields_on_path, resolve};
+use crate::schema::{Collection, Hop, Schema, fields_on_path, resolve};
 
-/// Checks every path that an operation names.
+/// Checks every path that an operation names, and tells the collections that
+/// its expand leads to.
 pub(super) fn check(
     operation: &Operation,
     collection: &Collection,
     schema: &Schema,
     generation: &Generation,
-) -> Result<(), Error> {
+) -> Result<Vec<Arc<Collection>>, Error> {
     let reach = Reach {
         collection,
         schema,
         generation,
     };
-    match operation {
-        Operation::List { query, .. } => reach.list(query),
-        Operation::View { query, .. }
-        | Operation::Create { query, .. }
-        | Operation::Update { query, .. }
-        | Operation::AuthMethods { query, .. }
-        | Operation::AuthWithPassword { query, .. }
-        | Operation::AuthRefresh { query, .. } => reach.expand(&query.expand),
-        Operation::Health
-        | Operation::Delete { .. }
-        | Operation::Download { .. }
-        | Operation::Superuser(_) => Ok(()),
+    if let Operation::List { query, .. } = operation {
+        reach.list(query)?;
     }
+    operation
+        .expand()
+        .map_or(Ok(Vec::new()), |expand| reach.expand(expand))
 }
 
 struct Reach<'a> {
@@ -52,7 +48,7 @@ impl Reach<'_> {
         for key in query.sort.keys() {
             self.fields("sort", &key.path)?;
         }
-        self.expand(&query.expand)
+        Ok(())
     }
 
     /// A path to a field: every field and collection on it.
@@ -62,35 +58,52 @@ impl Reach<'_> {
             path: path.to_owned(),
             problem,
         };
-        let fields = fields_on_path(self.schema, self.collection, path)
-            .map_err(|error| refused(error.into()))?;
-        for (owner, field) in fields {
+        let fields = fields_on_path(self.schema, self.collection, path);
+        for (owner, field) in fields.map_err(|error| refused(error.into()))? {
             if self.generation.chain(&owner.name).is_none() {
                 return Err(refused(ReachProblem::NotExposed));
             }
             if self.generation.may_remove(&owner.name, &field.name) {
                 return Err(refused(ReachProblem::MayBeHidden(field.name.clone())));
             }
+            // Records of another collection that a rule may hold back are not
+            // to be told of by which records of this one match.
+            if owner.id != self.collection.id && self.generation.may_drop(&owner.name) {
+                return Err(refused(ReachProblem::MayBeDropped(owner.name.clone())));
+            }
+            // PocketBase hides e-mails record by record, and yet sorts by them.
+            if part == "sort" && owner.is_auth() && field.name == "email" {
+                return Err(refused(ReachProblem::MayBeHidden(field.name.clone())));
+            }
         }
         Ok(())
     }
 
-    fn expand(&self, expand: &Expand) -> Result<(), Error> {
+    fn expand(&self, expand: &Expand) -> Result<Vec<Arc<Collection>>, Error> {
+        let mut targets = Vec::new();
         for path in expand.paths() {
             let refused = |problem| Error::Reach {
                 part: "expand",
                 path: path.join("."),
                 problem,
             };
-            let hops = resolve(self.schema, self.collection, path)
-                .map_err(|error| refused(error.into()))?;
-            if hops
-                .into_iter()
-                .any(|hop| self.generation.chain(&hop.name).is_none())
+            let hops = resolve(self.schema, self.collection, path);
+            for Hop {
+                owner,
+                field,
+                target,
+            } in hops.map_err(|error| refused(error.into()))?
             {
-                return Err(refused(ReachProblem::NotExposed));
+                if self.generation.chain(&target.name).is_none() {
+                    return Err(refused(ReachProblem::NotExposed));
+                }
+                // The answer would tell what the field points at.
+                if self.generation.may_remove(&owner.name, &field.name) {
+                    return Err(refused(ReachProblem::MayBeHidden(field.name.clone())));
+                }
+                targets.push(Arc::clone(target));
             }
         }
-        Ok(())
+        Ok(targets)
     }
 }

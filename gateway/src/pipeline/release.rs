@@ -1,20 +1,19 @@
 //! The way out: every record through its rules, then the whole, then what the
 //! client wants of it.
 
-use std::sync::Arc;
-
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::Response;
 use super::fill;
 use super::permit::Permitted;
+use super::scan;
 use super::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::operation::{Operation, OperationKind};
 use crate::record::{Records, Shape};
-use crate::rules::{Leaving, Released, RuleError};
+use crate::rules::{Released, RuleError};
 use crate::upstream::{Reply, UpstreamError};
 
 /// Takes PocketBase's answer through the rules and writes the gateway's.
@@ -26,19 +25,21 @@ pub(super) async fn release(
 ) -> Result<Response, Error> {
     match reply {
         Reply::Refused { status, body } => Ok(Response::json(status, &body)),
-        Reply::Empty { status } => {
-            let released = conclude(&permitted, status, None).await;
-            match released {
-                Ok(released) => trace.notes.extend(released.notes),
-                // It is done already: a denial now must not look like "not done".
-                Err(RuleError::Denied { .. }) if permitted.exchange().operation.is_write() => {}
-                Err(error) => return Err(error.into()),
+        Reply::Empty { status } => match conclude(&permitted, status, None).await {
+            // It is done already: a refusal now must not look like "not done".
+            Err(error) if permitted.exchange().operation.is_write() => {
+                trace.withhold(&error);
+                Ok(Response::empty(status))
             }
-            Ok(Response::empty(status))
-        }
-        Reply::File(file) => {
-            let released = conclude(&permitted, file.status, None).await?;
-            trace.notes.extend(released.notes);
+            concluded => concluded
+                .map(|_| Response::empty(status))
+                .map_err(Error::from),
+        },
+        Reply::File(mut file) => {
+            conclude(&permitted, file.status, None).await?;
+            if permitted.is_judged() {
+                keep_private(&mut file.headers);
+            }
             Ok(Response::file(file))
         }
         Reply::Json { status, body } => {
@@ -46,6 +47,16 @@ pub(super) async fn release(
             Ok(Response::json(status, &body))
         }
     }
+}
+
+/// What was judged for one is not to be kept for others: PocketBase lets every
+/// cache on the way keep a file for a month.
+fn keep_private(headers: &mut HeaderMap) {
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    headers.append(header::VARY, HeaderValue::from_static("Authorization"));
 }
 
 /// Releases a JSON answer.
@@ -57,41 +68,26 @@ async fn json(
     trace: &mut Trace<'_>,
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
-    let generation = &permitted.in_force().generation;
-    let released = match (shape(operation), fill::plan(permitted)) {
+    let released = match (shape(operation), scan::plan(permitted)) {
         (Some(Shape::List), Some(scan)) => {
-            let (whole, notes) = fill::fill(gateway, permitted, scan, body).await?;
-            trace.notes.extend(notes);
+            let whole = fill::fill(gateway, permitted, scan, body).await?;
             conclude(permitted, status, Some(whole)).await?
         }
-        (Some(shape), _) => {
-            if shape == Shape::Record {
-                check_asked(permitted, &body)?;
-            }
-            let written = operation.writes_record().then(|| name_of(&body));
-            let records = Records::take(body, shape)?;
-            match (
-                generation
-                    .release(leaving(permitted, status.as_u16()), records)
-                    .await,
-                written,
-            ) {
-                (Ok(released), _) => released,
-                // The write stands: it is answered, by its id alone.
-                (Err(RuleError::Denied { denial, .. }), Some(name)) => {
-                    return Ok(stands(name, &denial.code, &denial.message));
+        (Some(Shape::Record), _) => {
+            let name = name_of(&body);
+            let records = match one_record(permitted, body) {
+                Err(error) if operation.is_write() => return Err(Error::Written(Box::new(error))),
+                records => records?,
+            };
+            match reveal(permitted, status, records).await {
+                Err(error) if operation.is_write() => {
+                    trace.withhold(&error);
+                    return Ok(stands(name, &error));
                 }
-                (Err(error), Some(name)) => {
-                    tracing::error!(%error, "a rule failed on what was written");
-                    return Ok(stands(
-                        name,
-                        "rule_fault",
-                        "The record was written and can't be shown now.",
-                    ));
-                }
-                (Err(error), None) => return Err(error.into()),
+                revealed => revealed?,
             }
         }
+        (Some(shape), _) => reveal(permitted, status, Records::take(body, shape)?).await?,
         (None, _) => {
             if !body.is_object() && operation.kind() != OperationKind::Superuser {
                 return Err(UpstreamError::Garbled("an object was expected".to_owned()).into());
@@ -99,7 +95,6 @@ async fn json(
             conclude(permitted, status, Some(body)).await?
         }
     };
-    trace.notes.extend(released.notes);
     let mut answer = released.answer.unwrap_or(Value::Null);
     if let Some(fields) = operation.fields() {
         match operation.kind() {
@@ -108,6 +103,20 @@ async fn json(
         }
     }
     Ok(answer)
+}
+
+/// Takes the records of an answer through `reveal`, and the whole through `after`.
+async fn reveal(
+    permitted: &Permitted,
+    status: StatusCode,
+    records: Records,
+) -> Result<Released, RuleError> {
+    let leaving = permitted.leaving(status.as_u16());
+    permitted
+        .in_force()
+        .generation
+        .release(leaving, records)
+        .await
 }
 
 /// Asks `after` about an answer without records, or whose records were revealed.
@@ -119,17 +128,8 @@ async fn conclude(
     permitted
         .in_force()
         .generation
-        .after(leaving(permitted, status.as_u16()), answer)
+        .after(permitted.leaving(status.as_u16()), answer)
         .await
-}
-
-pub(super) fn leaving(permitted: &Permitted, status: u16) -> Leaving {
-    Leaving {
-        exchange: Arc::clone(permitted.exchange()),
-        asked: Arc::clone(permitted.asked()),
-        sent: permitted.body().cloned(),
-        status,
-    }
 }
 
 /// Where an operation's answer keeps its records; none: it has none.
@@ -146,6 +146,12 @@ fn shape(operation: &Operation) -> Option<Shape> {
         | Operation::Delete { .. }
         | Operation::Download { .. } => None,
     }
+}
+
+/// The record of an answer, which is the one that was asked for.
+fn one_record(permitted: &Permitted, body: Value) -> Result<Records, Error> {
+    check_asked(permitted, &body)?;
+    Ok(Records::take(body, Shape::Record)?)
 }
 
 /// The one record of an answer must be the one that was asked for: what was
@@ -176,13 +182,19 @@ fn name_of(record: &Value) -> Value {
     json!({ "id": of("id"), "collectionId": of("collectionId"), "collectionName": of("collectionName") })
 }
 
-/// The answer to a write whose record a rule does not show.
-fn stands(mut name: Value, code: &str, message: &str) -> Value {
+/// The answer to a write whose record is not shown: the write stands, and is
+/// answered by its id alone with the reason.
+fn stands(mut name: Value, error: &RuleError) -> Value {
+    let (code, message) = match error {
+        RuleError::Denied { denial, .. } => (denial.code.as_str(), denial.message.as_str()),
+        RuleError::Faulted { .. } | RuleError::Busy { .. } | RuleError::Unexposed { .. } => (
+            "rule_fault",
+            "The record was written and can't be shown now.",
+        ),
+    };
     if let Value::Object(name) = &mut name {
-        name.insert(
-            "@rule".to_owned(),
-            json!({ "code": code, "message": message, "written": true }),
-        );
+        let reason = json!({ "code": code, "message": message, "written": true });
+        name.insert("@rule".to_owned(), reason);
     }
     name
 }

@@ -3,22 +3,28 @@
 //! The line is written when the trace is dropped: also when the client goes
 //! away and the exchange is dropped wherever it stands.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Method;
 use tokio::time::Instant;
 
-use super::Response;
-use crate::error::Error;
+use super::{Request, Response};
+use crate::error::{Error, cut};
 use crate::gateway::Gateway;
 use crate::operation::OperationKind;
-use crate::rules::{Notes, RuleError};
+use crate::rules::{Dossier, RuleError};
 use crate::telemetry::{ExchangeLabels, RuleLabels};
 
 /// What servers write for a client that did not wait; nobody is sent it.
 const CLIENT_GONE: u16 = 499;
+
+/// What the layer against panics answers.
+const PANICKED: u16 = 500;
+
+/// Characters of a path that a log line may hold.
+const PATH: usize = 200;
 
 /// An exchange under way.
 pub(super) struct Trace<'a> {
@@ -26,12 +32,16 @@ pub(super) struct Trace<'a> {
     /// Unique among the gateway's requests since its start; the client gets it too.
     pub(super) id: String,
     method: Method,
+    /// Told only where no operation is found in it.
+    path: String,
     started: Instant,
     pub(super) operation: Option<OperationKind>,
     pub(super) collection: Option<String>,
     pub(super) principal: Option<String>,
     pub(super) generation: u64,
-    pub(super) notes: Notes,
+    /// Holds what rules noted, whatever came of them.
+    pub(super) dossier: Option<Arc<Dossier>>,
+    withheld: Option<(String, String)>,
     ended: Option<Ended>,
 }
 
@@ -43,20 +53,28 @@ struct Ended {
 }
 
 impl<'a> Trace<'a> {
-    pub(super) fn begin(gateway: &'a Gateway, method: &Method) -> Self {
+    pub(super) fn begin(gateway: &'a Gateway, request: &Request) -> Self {
         gateway.metrics.in_flight.inc();
         Self {
             gateway,
             id: next_id(),
-            method: method.clone(),
+            method: request.method.clone(),
+            path: request.path.chars().take(PATH).collect(),
             started: Instant::now(),
             operation: None,
             collection: None,
             principal: None,
             generation: 0,
-            notes: Notes::new(),
+            dossier: None,
+            withheld: None,
             ended: None,
         }
+    }
+
+    /// Takes down that a write was done and is not shown, and why.
+    pub(super) fn withhold(&mut self, error: &RuleError) {
+        count_refusal(self.gateway, error);
+        self.withheld = Some(("withheld".to_owned(), error.to_string()));
     }
 
     /// Takes down how the exchange ended.
@@ -73,7 +91,7 @@ impl<'a> Trace<'a> {
                 let told = error.told();
                 Ended {
                     status: told.status.as_u16(),
-                    refusal: Some((told.code, error.to_string())),
+                    refusal: Some((told.code, cut(&error.to_string()))),
                 }
             }
         });
@@ -84,8 +102,13 @@ impl Drop for Trace<'_> {
     fn drop(&mut self) {
         let metrics = &self.gateway.metrics;
         metrics.in_flight.dec();
+        let unended = if std::thread::panicking() {
+            PANICKED
+        } else {
+            CLIENT_GONE
+        };
         let ended = self.ended.take().unwrap_or(Ended {
-            status: CLIENT_GONE,
+            status: unended,
             refusal: None,
         });
         let operation = self.operation.map_or("none", OperationKind::as_str);
@@ -98,10 +121,15 @@ impl Drop for Trace<'_> {
                 status: ended.status,
             })
             .inc();
-        let (code, cause) = ended.refusal.unzip();
+        let (code, cause) = ended.refusal.or(self.withheld.take()).unzip();
+        let notes = self.dossier.as_ref().map(|dossier| dossier.take_notes());
+        let notes = notes
+            .filter(|notes| !notes.is_empty())
+            .map(|notes| format!("{notes:?}"));
         tracing::info!(
             request.id = self.id,
             http.method = %self.method,
+            http.path = self.operation.is_none().then_some(self.path.as_str()),
             operation,
             operation.collection = self.collection,
             principal = self.principal,
@@ -109,7 +137,7 @@ impl Drop for Trace<'_> {
             code,
             cause,
             generation = self.generation,
-            notes = (!self.notes.is_empty()).then(|| format!("{:?}", self.notes)),
+            notes,
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             "exchange",
         );

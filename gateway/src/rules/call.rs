@@ -1,15 +1,13 @@
-//! One call of one rule: an instance, its bounds, and what it says.
-//!
-//! Here alone traps are told apart, by type. Whatever is no verdict is a
-//! [`Fault`], and a fault refuses.
+//! One call of one rule: an instance, what it is given and what it says.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::Store;
 use wasmtime::component::Resource;
-use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
+use super::Dossier;
 use super::bindings::{self, hapta::rule::types};
 use super::component::Rule;
 use super::convert;
@@ -18,19 +16,17 @@ use super::engine::Engine;
 use super::fault::{Fault, RuleError};
 use super::host::{CallState, Place, THE_ONE};
 use super::lane::Crossed;
-use super::{Asked, Notes};
-use crate::exchange::Exchange;
+use super::store::{FIRST_TICK, fault, store};
+use crate::exchange::{Exchange, hold_body};
 use crate::filter::Filter;
 
-/// Ticks until a fresh store notices its first one. With less, a call that
-/// happens to start just before a tick would count as long.
-const FIRST_TICK: u64 = 2;
+/// The edits of all records of a reply together, in those of one call.
+const REPLY_EDITS: usize = 16;
 
 /// What a rule's `before` left behind when it let the request pass.
 pub(super) struct Before {
     pub(super) body: Option<Value>,
     pub(super) narrowing: Option<Filter>,
-    pub(super) notes: Notes,
 }
 
 /// A rule's instance for the reveals and `after` of one reply.
@@ -40,10 +36,10 @@ pub(super) struct Live {
     instance: bindings::Rule,
 }
 
-/// The right to hold an instance: one of the pool's and one of the rule's.
+/// The right to hold an instance of each of some rules.
 pub(super) struct Entered {
+    _rules: Vec<OwnedSemaphorePermit>,
     _pool: OwnedSemaphorePermit,
-    _rule: OwnedSemaphorePermit,
 }
 
 /// What a rule made of a record.
@@ -53,30 +49,40 @@ pub(super) enum Revealed {
     Denied(super::Denial),
 }
 
-/// Waits for an instance, at most as long as a call of the rule may take.
-pub(super) async fn enter(engine: &Engine, rule: &Rule) -> Result<Entered, RuleError> {
-    let (mine, all) = (Arc::clone(&rule.running), Arc::clone(&engine.pool));
-    // Mostly there is room, and a timer costs more than looking.
-    if let Ok(mine) = Arc::clone(&mine).try_acquire_owned()
-        && let Ok(all) = Arc::clone(&all).try_acquire_owned()
-    {
-        return Ok(Entered {
-            _rule: mine,
-            _pool: all,
-        });
-    }
-    let both = async {
-        let mine = mine.acquire_owned().await.ok()?;
-        let all = all.acquire_owned().await.ok()?;
+/// Waits for room for one instance of each of these rules, at most as long as
+/// a call of the slowest may take.
+///
+/// All of it is taken before any instance is made, the rules in the order of
+/// the generation and the pool last and at once: so nobody waits for room while
+/// holding what another waits for.
+pub(super) async fn enter(engine: &Engine, rules: &[&Arc<Rule>]) -> Result<Entered, RuleError> {
+    let room = async {
+        let mut permits = Vec::with_capacity(rules.len());
+        for rule in rules {
+            permits.push(Arc::clone(&rule.running).acquire_owned().await.ok()?);
+        }
+        let count = u32::try_from(rules.len()).ok()?;
+        let pool = Arc::clone(&engine.pool)
+            .acquire_many_owned(count)
+            .await
+            .ok()?;
         Some(Entered {
-            _rule: mine,
-            _pool: all,
+            _rules: permits,
+            _pool: pool,
         })
     };
-    match tokio::time::timeout(rule.limits.deadline, both).await {
+    let patience = rules
+        .iter()
+        .map(|rule| rule.limits.deadline)
+        .max()
+        .unwrap_or_default();
+    match tokio::time::timeout(patience, room).await {
         Ok(Some(entered)) => Ok(entered),
         Ok(None) | Err(_) => Err(RuleError::Busy {
-            rule: rule.name.clone(),
+            rule: rules
+                .first()
+                .map(|rule| rule.name.clone())
+                .unwrap_or_default(),
         }),
     }
 }
@@ -85,48 +91,55 @@ pub(super) async fn enter(engine: &Engine, rule: &Rule) -> Result<Entered, RuleE
 pub(super) async fn before(
     engine: &Arc<Engine>,
     rule: &Arc<Rule>,
-    exchange: &Arc<Exchange>,
-    asked: &Arc<Asked>,
+    mut state: CallState,
     body: Option<Value>,
 ) -> Result<Before, RuleError> {
-    let entered = enter(engine, rule).await?;
+    let entered = enter(engine, &[rule]).await?;
     let crossed = Crossed::default();
-    let mut state = CallState::new(Arc::clone(exchange), Arc::clone(asked), &rule.limits);
     state.is_before = true;
     if let Some(body) = body {
-        state.put_body(Document::editable(body));
+        state.put_masked(Place::Body, Document::editable(body));
     }
-    let mut store = store(engine, state, &crossed);
+    let store = store(engine, state, &crossed);
     let called = Arc::clone(rule);
     let call = async move {
+        // In this order, so that the instance is gone before its room is.
         let _entered = entered;
+        let mut store = store;
         let run = async {
             let instance = called.pre.instantiate_async(&mut store).await?;
-            instance
-                .call_before(&mut store, Resource::new_borrow(THE_ONE))
-                .await
+            let request = Resource::new_borrow(THE_ONE);
+            instance.call_before(&mut store, request).await
         };
-        let verdict = run.await.map_err(|error| fault(&error))?;
-        let mut state = store.into_data();
-        let body = state.take_value(Place::Body).map(|(body, _)| body);
-        Ok((
-            verdict,
-            Before {
-                body,
-                narrowing: state.narrowing,
-                notes: state.notes,
-            },
-        ))
+        match run.await.map_err(|error| fault(&error))? {
+            Ok(()) => left_behind(store.into_data()).map(Ok),
+            Err(denial) => Ok(Err(denial)),
+        }
     };
-    match engine
-        .slow_lane
-        .run(rule.limits.deadline, &crossed, call)
-        .await
-    {
-        Ok((Ok(()), before)) => Ok(before),
-        Ok((Err(denial), _)) => Err(rule.denied(denial)),
+    let lane = &engine.slow_lane;
+    match lane.run(rule.limits.deadline, &crossed, call).await {
+        Ok(Ok(before)) => Ok(before),
+        Ok(Err(denial)) => Err(rule.denied(denial)),
         Err(fault) => Err(rule.faulted(fault)),
     }
+}
+
+/// What is left of a call that let the request pass. A body that the rule
+/// edited is held to the same form as one that a client sent.
+fn left_behind(mut state: CallState) -> Result<Before, Fault> {
+    let body = match state.take_value(Place::Body) {
+        Some((body, touched)) if touched.is_empty() => Some(body),
+        Some((body, _)) => {
+            let exchange = &state.exchange;
+            let held = hold_body(&exchange.operation, exchange.collection.as_deref(), body);
+            Some(held.map_err(|error| Fault::BadEdit(error.to_string()))?)
+        }
+        None => None,
+    };
+    Ok(Before {
+        body,
+        narrowing: state.narrowing,
+    })
 }
 
 impl Live {
@@ -137,6 +150,8 @@ impl Live {
         state: CallState,
         crossed: &Crossed,
     ) -> Result<Self, Fault> {
+        let mut state = state;
+        state.budget.edit_bytes = rule.limits.edit_bytes().saturating_mul(REPLY_EDITS);
         let mut store = store(engine, state, crossed);
         let instance = rule
             .pre
@@ -217,17 +232,14 @@ impl Live {
         })
     }
 
-    pub(super) fn take_notes(&mut self) -> Notes {
-        std::mem::take(&mut self.store.data_mut().notes)
-    }
-
-    /// Every record is a call of its own, with a call's bounds.
+    /// Every record is a call of its own, with a call's bounds. Edits add up,
+    /// since all of them stay in memory until the reply is written.
     fn refill(&mut self) {
         let limits = &self.rule.limits;
         let budget = &mut self.store.data_mut().budget;
         budget.ticks = limits.cpu_ticks();
         budget.host_calls = limits.host_calls;
-        budget.edit_bytes = limits.edit_bytes();
+        self.store.set_epoch_deadline(FIRST_TICK);
     }
 }
 
@@ -243,9 +255,9 @@ impl Rule {
         &self,
         engine: &Engine,
         exchange: &Arc<Exchange>,
-        asked: &Arc<Asked>,
+        dossier: &Arc<Dossier>,
     ) -> Result<(), RuleError> {
-        let state = CallState::new(Arc::clone(exchange), Arc::clone(asked), &self.limits);
+        let state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), &self.limits);
         let mut store = Store::new(&engine.wasmtime, state);
         store.set_epoch_deadline(u64::MAX / 2);
         let started = self.pre.instance_pre().instantiate_async(&mut store).await;
@@ -275,44 +287,5 @@ impl Rule {
             rule: self.name.clone(),
             fault,
         }
-    }
-}
-
-/// A store with its bounds on.
-pub(super) fn store(engine: &Engine, state: CallState, crossed: &Crossed) -> Store<CallState> {
-    let mut store = Store::new(&engine.wasmtime, state);
-    store.limiter(|state| &mut state.memory);
-    store.set_epoch_deadline(FIRST_TICK);
-    store.epoch_deadline_callback(on_tick(crossed.clone()));
-    store
-}
-
-/// What happens when a guest notices a tick: it pays, and lets others run.
-pub(super) fn on_tick(
-    crossed: Crossed,
-) -> impl FnMut(StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> + Send + Sync + 'static
-{
-    move |mut store| {
-        crossed.set();
-        let budget = &mut store.data_mut().budget;
-        match budget.ticks.checked_sub(1) {
-            Some(left) => {
-                budget.ticks = left;
-                Ok(UpdateDeadline::Yield(1))
-            }
-            None => Err(Fault::Cpu.into()),
-        }
-    }
-}
-
-/// Tells what ended a call. Ours are found by type; the rest are wasmtime's traps.
-pub(super) fn fault(error: &wasmtime::Error) -> Fault {
-    if let Some(fault) = error.downcast_ref::<Fault>() {
-        return fault.clone();
-    }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => Fault::Stack,
-        Some(trap) => Fault::Trap(trap.to_string()),
-        None => Fault::Trap(error.root_cause().to_string()),
     }
 }

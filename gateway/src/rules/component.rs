@@ -1,32 +1,24 @@
 //! From a file to a rule that can be called: load → lift → check → configure →
 //! freeze → compile → smoke call. Boot, reload and `hapta check` all come here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest;
 use tokio::sync::Semaphore;
 use wasmtime::Store;
 use wasmtime::component::Component;
-use wasmtime::component::types::ComponentItem;
 
 use super::bindings::RulePre;
-use super::call;
 use super::engine::Engine;
-use super::fault::Fault;
 use super::host::CallState;
 use super::manifest::Manifest;
-use super::{Asked, Limits, Settings, snapshot};
+use super::problem::{FILE_BYTES, LoadError, LoadProblem};
+use super::{Dossier, Limits, Settings, snapshot, store};
 use crate::exchange::Exchange;
 
 /// How a core module begins; a component has another version and layer here.
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
-
-/// The interfaces that every rule gets without being granted them.
-const CONTRACT: [&str; 2] = ["hapta:rule/json@0.1.0", "hapta:rule/types@0.1.0"];
-
-/// The largest file that is looked at, in bytes: a JavaScript engine has 12 MB.
-const FILE_BYTES: u64 = 64 << 20;
 
 /// A rule, ready to be called.
 pub struct Rule {
@@ -53,47 +45,6 @@ pub struct Source {
     pub settings: String,
     /// For each call; but `configure` has CPU time of its own.
     pub limits: Limits,
-}
-
-/// A rule's file is no rule that can serve.
-#[derive(Debug, thiserror::Error)]
-#[error("rule \"{name}\" ({}): {problem}", file.display())]
-pub struct LoadError {
-    /// The rule's, as its [`Source`] says.
-    pub name: String,
-    /// As configured, joined to the configuration's folder.
-    pub file: PathBuf,
-    /// The first thing that was found.
-    pub problem: LoadProblem,
-}
-
-/// What is wrong with it.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadProblem {
-    /// It is not there, or may not be read.
-    #[error("cannot be read: {0}")]
-    Read(std::io::Error),
-    /// The file is not looked at any further.
-    #[error("is larger than {} MB", FILE_BYTES >> 20)]
-    TooLarge,
-    /// Not WebAssembly, or not a component of this contract.
-    #[error("is not a rule: {0}")]
-    Unfit(String),
-    /// A power that nobody granted.
-    #[error("imports {import}, which is not granted; a rule may import only {}", CONTRACT.join(" and "))]
-    Ungranted {
-        /// The first such interface, as the component spells it.
-        import: String,
-    },
-    /// The rule's own words.
-    #[error("does not accept its settings: {0}")]
-    Settings(String),
-    /// `configure` ended without an answer.
-    #[error("failed while it was configured: {0}")]
-    Configure(Fault),
-    /// The configured component does not start as calls would start it.
-    #[error("cannot be started: {0}")]
-    Start(Fault),
 }
 
 /// The file's bytes and what names this rule with these settings.
@@ -167,35 +118,19 @@ fn lift(bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
         .map_err(|error| unfit(&error))
 }
 
-/// Holds the component's imports, which are its powers, against what is granted.
-pub(super) fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadProblem> {
-    let ty = component.component_type();
-    let ungranted = ty.imports(&engine.wasmtime).find(|(name, item)| {
-        // A type that the contract defines is a name, not a power.
-        let is_name = matches!(item.ty, ComponentItem::Type(_) | ComponentItem::Resource(_));
-        !is_name && !CONTRACT.contains(name)
-    });
-    match ungranted {
-        Some((name, _)) => Err(LoadProblem::Ungranted {
-            import: name.to_owned(),
-        }),
-        None => Ok(()),
-    }
-}
-
 /// Starts one instance: what the frozen component can't do, it shows here.
 async fn smoke(engine: &Engine, rule: &Rule) -> Result<(), LoadProblem> {
     let state = CallState::new(
         Arc::new(Exchange::nothing()),
-        Arc::new(Asked::nothing()),
+        Arc::new(Dossier::nothing()),
         &rule.limits,
     );
-    let mut store: Store<CallState> = call::store(engine, state, &super::lane::Crossed::default());
+    let mut store: Store<CallState> = store::store(engine, state, &super::lane::Crossed::default());
     rule.pre
         .instantiate_async(&mut store)
         .await
         .map(drop)
-        .map_err(|error| LoadProblem::Start(call::fault(&error)))
+        .map_err(|error| LoadProblem::Start(store::fault(&error)))
 }
 
 impl Source {
@@ -226,10 +161,7 @@ impl Source {
 impl Settings {
     /// What to load for a file that was dropped into the folder.
     pub(super) fn dropped_in(&self, file: PathBuf) -> Source {
-        let name = file
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = name_of(&file);
         Source {
             name,
             file,
@@ -237,6 +169,13 @@ impl Settings {
             limits: self.limits.clone(),
         }
     }
+}
+
+/// The name of a rule that was dropped in: its file's, without the ending.
+pub(super) fn name_of(file: &Path) -> String {
+    file.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// Bytes as hexadecimal digits.

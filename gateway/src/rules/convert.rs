@@ -6,10 +6,10 @@ use super::bindings::hapta::rule::{json, types};
 use super::document::{self, MASK, Seen};
 use super::fault::{Denial, FieldError};
 use super::manifest::{Hooks, Manifest, Removal};
-use crate::filter::Parameter;
+use crate::filter::{FilterError, Parameter};
 use crate::operation::OperationKind;
 
-/// The larger of the two bounds on a denial's text: it goes into an answer and a log line.
+/// Bytes of each text of a denial: they go into an answer and a log line.
 const MESSAGE: usize = 2_000;
 const FIELDS: usize = 100;
 
@@ -77,7 +77,7 @@ pub(super) fn edit_error(error: document::EditError) -> json::EditError {
 /// The values of a filter's parameters; only what a filter can hold.
 pub(super) fn parameters(
     given: Vec<(String, json::Value)>,
-) -> Result<Vec<(String, Parameter)>, String> {
+) -> Result<Vec<(String, Parameter)>, FilterError> {
     given
         .into_iter()
         .map(|(name, value)| {
@@ -87,7 +87,8 @@ pub(super) fn parameters(
                 json::Value::Number(number) => Parameter::Number(number),
                 json::Value::Text(text) => Parameter::Text(text),
                 json::Value::Json(_) => {
-                    return Err(format!("the parameter \"{name}\" is an object or array"));
+                    let problem = "is an object or array";
+                    return Err(FilterError::Parameter { name, problem });
                 }
             };
             Ok((name, parameter))
@@ -95,8 +96,9 @@ pub(super) fn parameters(
         .collect()
 }
 
-pub(super) fn operation(kind: OperationKind) -> types::Operation {
-    match kind {
+/// None for operations without a collection: no rule is asked about those.
+pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
+    Some(match kind {
         OperationKind::List => types::Operation::List,
         OperationKind::View => types::Operation::View,
         OperationKind::Create => types::Operation::Create,
@@ -105,11 +107,9 @@ pub(super) fn operation(kind: OperationKind) -> types::Operation {
         OperationKind::AuthMethods => types::Operation::AuthMethods,
         OperationKind::AuthWithPassword => types::Operation::AuthWithPassword,
         OperationKind::AuthRefresh => types::Operation::AuthRefresh,
-        // Health and superuser routes have no collection, so no rule is asked of them.
-        OperationKind::Download | OperationKind::Health | OperationKind::Superuser => {
-            types::Operation::Download
-        }
-    }
+        OperationKind::Download => types::Operation::Download,
+        OperationKind::Health | OperationKind::Superuser => return None,
+    })
 }
 
 /// None for what the gateway does not serve yet: a rule may name it all the same.

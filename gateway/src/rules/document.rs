@@ -93,23 +93,27 @@ impl Document {
     }
 
     pub(super) fn keys(&self, pointer: &str) -> Vec<String> {
-        match self.get(pointer) {
-            Some(Seen::Plain(Value::Object(map))) => map.keys().cloned().collect(),
-            Some(Seen::Printed(_)) => self
-                .value()
-                .as_object()
-                .map(|map| map.keys().cloned().collect())
-                .unwrap_or_default(),
-            Some(Seen::Plain(_) | Seen::Masked) | None => Vec::new(),
+        match self.container(pointer) {
+            Some(Value::Object(map)) => map.keys().cloned().collect(),
+            _ => Vec::new(),
         }
     }
 
     pub(super) fn length(&self, pointer: &str) -> Option<usize> {
-        match self.get(pointer)? {
-            Seen::Plain(Value::Array(items)) => Some(items.len()),
-            Seen::Plain(Value::Object(map)) => Some(map.len()),
-            Seen::Printed(_) => self.value().as_object().map(serde_json::Map::len),
-            Seen::Plain(_) | Seen::Masked => None,
+        match self.container(pointer)? {
+            Value::Array(items) => Some(items.len()),
+            Value::Object(map) => Some(map.len()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    }
+
+    /// What is at a place, for looking at its keys and length; nothing within a secret.
+    fn container(&self, pointer: &str) -> Option<&Value> {
+        let is_secret = first_key(pointer).is_some_and(|key| self.masks(&key));
+        if is_secret {
+            None
+        } else {
+            self.value().pointer(pointer)
         }
     }
 

@@ -17,7 +17,7 @@ use super::lane::SlowLane;
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// The most memory that a rule's limit may allow, in bytes.
-pub(super) const MEMORY_CEILING: usize = 256 << 20;
+pub const MEMORY_CEILING: usize = 256 << 20;
 
 /// Everything that rules share: compiled-code settings, the pool of instances,
 /// what is linked to them, and the thread for those that run long.
@@ -26,6 +26,8 @@ pub struct Engine {
     pub(super) linker: Linker<CallState>,
     /// One permit for each instance that the pool can hold.
     pub(super) pool: Arc<Semaphore>,
+    /// How many those were at the start.
+    pub(super) instances: u32,
     pub(super) slow_lane: SlowLane,
     stop_ticks: Arc<AtomicBool>,
 }
@@ -52,6 +54,7 @@ impl Engine {
             wasmtime,
             linker,
             pool: Arc::new(Semaphore::new(instances as usize)),
+            instances,
             slow_lane: SlowLane::start().map_err(|error| EngineError(error.to_string()))?,
             stop_ticks,
         }))
@@ -66,11 +69,14 @@ impl Drop for Engine {
 
 /// What makes a fresh instance cost microseconds: see `gateway/docs/rules.md`.
 fn config(instances: u32) -> Config {
+    // Two more than calls may take: a reload configures and tries its rules in
+    // the same pool, one after the other.
+    let instances = instances.saturating_add(2);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
-        .total_memories(instances.saturating_mul(2))
-        .total_tables(instances.saturating_mul(4))
+        .total_core_instances(instances.saturating_mul(8))
+        .total_memories(instances.saturating_mul(3))
+        .total_tables(instances.saturating_mul(8))
         .total_stacks(instances)
         .max_core_instances_per_component(64)
         .max_memories_per_component(8)

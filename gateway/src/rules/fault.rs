@@ -30,6 +30,9 @@ pub enum Fault {
     /// The gateway's own code panicked under the call.
     #[error("the gateway failed while the rule ran")]
     Host,
+    /// The component has more parts than the pool has left.
+    #[error("the pool has no room for the rule's component")]
+    Pool,
     /// A body that the rule edited is no body for the operation any more.
     #[error("the rule left a body that can't be sent: {0}")]
     BadEdit(String),
@@ -93,20 +96,20 @@ pub enum RuleError {
 }
 
 impl Fault {
-    /// The word for metrics; the client's is in `error`.
+    /// The word for metrics, and all that the client is told.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Trap(_) => "trap",
-            Self::Cpu => "cpu",
-            Self::Deadline => "deadline",
-            Self::Memory => "memory",
-            Self::Stack => "stack",
-            Self::HostCalls => "host_calls",
-            Self::UndeclaredField(_) => "undeclared_field",
-            Self::UndeclaredDrop => "undeclared_drop",
-            Self::Host => "host",
-            Self::BadEdit(_) => "bad_edit",
+            Self::Trap(_) => "rule_trap",
+            Self::Cpu => "rule_cpu",
+            Self::Deadline => "rule_deadline",
+            Self::Memory => "rule_memory",
+            Self::Stack => "rule_stack",
+            Self::HostCalls => "rule_host_calls",
+            Self::UndeclaredField(_) | Self::UndeclaredDrop => "rule_undeclared",
+            Self::Host => "rule_host",
+            Self::Pool => "rule_busy",
+            Self::BadEdit(_) => "rule_edit",
         }
     }
 }

@@ -12,7 +12,7 @@ use wasmtime::{ResourceLimiter, StoreLimits};
 use super::bindings;
 use super::document::Document;
 use super::fault::Fault;
-use super::{Asked, Limits};
+use super::{Dossier, Limits};
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 
@@ -45,13 +45,14 @@ pub(super) enum Place {
 pub(super) struct CallState {
     pub(super) exchange: Arc<Exchange>,
     /// What `stored` found, shared by all rules of the request.
-    pub(super) asked: Arc<Asked>,
+    pub(super) dossier: Arc<Dossier>,
     pub(super) documents: [Option<Document>; 5],
     pub(super) status: u16,
     /// Whether the moment is `before`: only then a list can be narrowed.
     pub(super) is_before: bool,
     pub(super) narrowing: Option<Filter>,
-    pub(super) notes: Vec<(String, String)>,
+    /// Whether a host call has waited since the last tick that was noticed.
+    pub(super) waited: bool,
     pub(super) budget: Budget,
     pub(super) memory: MemoryLimit,
 }
@@ -69,9 +70,8 @@ pub(super) struct Budget {
 /// Refuses memory beyond the rule's bound, by a fault that says so.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
-    bytes: usize,
-    /// The largest memory asked for and granted, in bytes.
-    pub(super) peak: usize,
+    /// What is left for all memories of the rule together, in bytes.
+    left: usize,
     /// Instances, memories and tables: wasmtime's own counts.
     counts: StoreLimits,
 }
@@ -83,19 +83,19 @@ pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 }
 
 impl CallState {
-    pub(super) fn new(exchange: Arc<Exchange>, asked: Arc<Asked>, limits: &Limits) -> Self {
+    pub(super) fn new(exchange: Arc<Exchange>, dossier: Arc<Dossier>, limits: &Limits) -> Self {
         let principal = exchange
             .principal
             .record()
-            .map(|vouched| Document::read_only(vouched.record.clone()));
+            .map(|vouched| Document::read_only(Arc::clone(&vouched.record)));
         Self {
             exchange,
-            asked,
+            dossier,
             documents: [principal, None, None, None, None],
             status: 0,
             is_before: false,
             narrowing: None,
-            notes: Vec::new(),
+            waited: false,
             budget: Budget {
                 ticks: limits.cpu_ticks(),
                 host_calls: limits.host_calls,
@@ -121,20 +121,24 @@ impl CallState {
             .and_then(Option::take)
     }
 
-    /// Puts the body in, its passwords masked, to be edited or only read.
-    pub(super) fn put_body(&mut self, document: Document) {
-        let masked = self
-            .exchange
-            .collection
-            .as_ref()
-            .map_or_else(Arc::default, |collection| {
-                collection
-                    .masked_fields()
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect()
-            });
-        self.put(Place::Body, document.masking(masked));
+    /// Puts in what belongs to the collection, its secrets masked.
+    pub(super) fn put_masked(&mut self, place: Place, document: Document) {
+        let collection = self.exchange.collection.as_ref();
+        let masked = collection.map_or_else(Arc::default, |collection| {
+            collection
+                .masked_fields()
+                .into_iter()
+                .map(str::to_owned)
+                .collect()
+        });
+        self.put(place, document.masking(masked));
+    }
+
+    /// Takes bytes off what edits and notes may weigh; false: there are not as many.
+    fn weigh(&mut self, bytes: usize) -> bool {
+        let left = self.budget.edit_bytes.checked_sub(bytes);
+        self.budget.edit_bytes = left.unwrap_or(self.budget.edit_bytes);
+        left.is_some()
     }
 
     pub(super) fn take_value(&mut self, place: Place) -> Option<(Value, Vec<String>)> {
@@ -161,8 +165,7 @@ impl MemoryLimit {
             .tables(64)
             .build();
         Self {
-            bytes,
-            peak: 0,
+            left: bytes,
             counts,
         }
     }
@@ -171,15 +174,17 @@ impl MemoryLimit {
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,
-        _: usize,
+        current: usize,
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired > self.bytes {
-            return Err(Fault::Memory.into());
+        match self.left.checked_sub(desired.saturating_sub(current)) {
+            Some(left) => {
+                self.left = left;
+                Ok(true)
+            }
+            None => Err(Fault::Memory.into()),
         }
-        self.peak = self.peak.max(desired);
-        Ok(true)
     }
 
     fn table_growing(

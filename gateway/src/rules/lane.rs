@@ -17,8 +17,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::fault::Fault;
 
-/// Lowest, so that it yields to every thread that serves requests.
-const NICE: i32 = 19;
+/// Low, so that it yields to the threads that serve requests; not the lowest,
+/// which on a busy machine would get next to nothing.
+const NICE: i32 = 10;
 
 /// The thread for calls that run long.
 pub(super) struct SlowLane {

@@ -2,24 +2,32 @@
 //! in one instance for each rule.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::Value;
+use tokio::time::Instant;
 
+use super::Dossier;
 use super::call::{self, Entered, Live, Revealed};
+use super::component::Rule;
 use super::document::Document;
 use super::fault::{Fault, RuleError};
-use super::host::CallState;
+use super::host::{CallState, Place as RequestPlace};
 use super::lane::Crossed;
 use super::set::Generation;
-use super::{Asked, Notes, component::Rule};
 use crate::exchange::Exchange;
+use crate::operation::OperationKind;
 use crate::record::{self, Place, Records};
 
-/// Keys of an answer that are secrets to rules.
-const SECRETS: [&str; 1] = ["token"];
+/// What a login answers beside the record.
+const TOKEN: [&str; 1] = ["token"];
+
+/// How long records are revealed before others get a turn.
+const TURN: Duration = Duration::from_millis(1);
 
 /// A reply on its way out, as far as all its rules need to know.
 #[derive(Clone)]
@@ -27,7 +35,7 @@ pub struct Leaving {
     /// What the reply answers.
     pub exchange: Arc<Exchange>,
     /// Shared with the `before` of the same request.
-    pub asked: Arc<Asked>,
+    pub dossier: Arc<Dossier>,
     /// The body that went to PocketBase.
     pub sent: Option<Arc<Value>>,
     /// HTTP, as PocketBase answered.
@@ -37,12 +45,8 @@ pub struct Leaving {
 /// What is left of a reply.
 #[derive(Debug)]
 pub struct Released {
-    /// As the rules left it; none where there is no JSON.
+    /// None where there is none, or where its only record was left out.
     pub answer: Option<Value>,
-    /// How many records at the top were left out.
-    pub dropped: usize,
-    /// Of the rules that ran for the reply.
-    pub notes: Notes,
 }
 
 /// The instances of one reply, each made when its rule is first needed.
@@ -50,7 +54,11 @@ struct Instances {
     generation: Arc<Generation>,
     leaving: Leaving,
     crossed: Crossed,
-    live: BTreeMap<usize, (Entered, Live)>,
+    /// The places of the rules for which there is room.
+    room: Vec<usize>,
+    live: BTreeMap<usize, Live>,
+    /// Below the instances, so that they are gone before their room is.
+    _entered: Entered,
     /// The place of the rule that runs now, for when time runs out.
     running: Arc<AtomicUsize>,
 }
@@ -99,11 +107,7 @@ impl Generation {
         leaving: Leaving,
         answer: Option<Value>,
     ) -> Result<Released, RuleError> {
-        let whole = Released {
-            answer,
-            dropped: 0,
-            notes: Notes::new(),
-        };
+        let whole = Released { answer };
         self.bounded(leaving, async move |mut instances| {
             instances.after(whole).await
         })
@@ -119,34 +123,49 @@ impl Generation {
     where
         F: Future<Output = Result<Released, RuleError>> + Send + 'static,
     {
+        let (room, rules): (Vec<_>, Vec<_>) = self.concerned(&leaving.exchange).into_iter().unzip();
+        let entered = call::enter(&self.engine, &rules).await?;
         let crossed = Crossed::default();
-        let running = Arc::new(AtomicUsize::new(0));
+        let running = Arc::new(AtomicUsize::new(usize::MAX));
         let instances = Instances {
             generation: Arc::clone(self),
             leaving,
             crossed: crossed.clone(),
+            room,
+            _entered: entered,
             live: BTreeMap::new(),
             running: Arc::clone(&running),
         };
         let call = run(instances).map(Ok);
-        let ended = self
-            .engine
-            .slow_lane
-            .run(self.release_deadline, &crossed, call)
-            .await;
+        let lane = &self.engine.slow_lane;
+        let ended = lane.run(self.release_deadline, &crossed, call).await;
         ended.unwrap_or_else(|fault| {
             let rule = self.rules().get(running.load(Ordering::Relaxed));
-            Err(RuleError::Faulted {
-                rule: rule.map(|rule| rule.name.clone()).unwrap_or_default(),
-                fault,
-            })
+            let rule = rule.map(|rule| rule.name.clone()).unwrap_or_default();
+            Err(RuleError::Faulted { rule, fault })
         })
+    }
+}
+
+/// The keys of an answer that are secrets to rules.
+fn secrets(exchange: &Exchange) -> Arc<[String]> {
+    match exchange.operation.kind() {
+        OperationKind::AuthWithPassword | OperationKind::AuthRefresh => {
+            TOKEN.map(str::to_owned).into()
+        }
+        _ => Arc::default(),
     }
 }
 
 impl Instances {
     async fn reveal_all(&mut self, mut records: Records) -> Result<Released, RuleError> {
+        let mut since = Instant::now();
         while let Some(taken) = records.next_record() {
+            if since.elapsed() > TURN {
+                // Many short calls are not a long one, but others want a turn.
+                tokio::task::yield_now().await;
+                since = Instant::now();
+            }
             let only_one = taken.place == Place::Top && records.is_single();
             match self.reveal(taken.record).await? {
                 Ok(record) => records.put_back(record),
@@ -161,12 +180,8 @@ impl Instances {
                 Err((rule, _)) => return Err(rule.faulted(Fault::UndeclaredDrop)),
             }
         }
-        let record::Released { answer, dropped } = records.release();
-        Ok(Released {
-            answer,
-            dropped,
-            notes: self.take_notes(),
-        })
+        let record::Released { answer, .. } = records.release();
+        Ok(Released { answer })
     }
 
     /// Takes one record through the rules of its own collection.
@@ -201,13 +216,15 @@ impl Instances {
     async fn after(&mut self, mut released: Released) -> Result<Released, RuleError> {
         let generation = Arc::clone(&self.generation);
         let exchange = Arc::clone(&self.leaving.exchange);
-        let collection = exchange.collection.as_ref();
-        let Some(chain) = collection.and_then(|collection| generation.chain(&collection.name))
-        else {
+        let Some(collection) = &exchange.collection else {
             return Ok(released);
         };
+        let chain = generation.chain(&collection.name);
+        let chain = chain.ok_or_else(|| RuleError::Unexposed {
+            collection: collection.name.clone(),
+        })?;
         let status = self.leaving.status;
-        let secrets: Arc<[String]> = SECRETS.map(str::to_owned).into();
+        let secrets = secrets(&exchange);
         for (place, rule) in generation.concluding(chain, &exchange) {
             let live = self.instance(place, rule).await?;
             let body = released
@@ -228,39 +245,30 @@ impl Instances {
                 }
             }
         }
-        released.notes.extend(self.take_notes());
         Ok(released)
     }
 
     async fn instance(&mut self, place: usize, rule: &Arc<Rule>) -> Result<&mut Live, RuleError> {
         self.running.store(place, Ordering::Relaxed);
-        if !self.live.contains_key(&place) {
-            let engine = Arc::clone(&self.generation.engine);
-            let entered = call::enter(&engine, rule).await?;
-            let mut state = CallState::new(
-                Arc::clone(&self.leaving.exchange),
-                Arc::clone(&self.leaving.asked),
-                rule.limits(),
-            );
-            if let Some(sent) = &self.leaving.sent {
-                state.put_body(Document::read_only(Arc::clone(sent)));
-            }
-            let live = Live::start(&engine, rule, state, &self.crossed)
-                .await
-                .map_err(|fault| rule.faulted(fault))?;
-            self.live.insert(place, (entered, live));
+        let live = match self.live.entry(place) {
+            Entry::Occupied(live) => return Ok(live.into_mut()),
+            Entry::Vacant(live) => live,
+        };
+        if !self.room.contains(&place) {
+            // A record of a collection that nothing led to.
+            return Err(rule.faulted(Fault::Host));
         }
-        // Put in just above where it was not there.
-        self.live
-            .get_mut(&place)
-            .map(|(_, live)| live)
-            .ok_or_else(|| rule.faulted(Fault::Host))
-    }
-
-    fn take_notes(&mut self) -> Notes {
-        self.live
-            .values_mut()
-            .flat_map(|(_, live)| live.take_notes())
-            .collect()
+        let Leaving {
+            exchange,
+            dossier,
+            sent,
+            ..
+        } = &self.leaving;
+        let mut state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), rule.limits());
+        if let Some(sent) = sent {
+            state.put_masked(RequestPlace::Body, Document::read_only(Arc::clone(sent)));
+        }
+        let started = Live::start(&self.generation.engine, rule, state, &self.crossed).await;
+        Ok(live.insert(started.map_err(|fault| rule.faulted(fault))?))
     }
 }

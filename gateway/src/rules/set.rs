@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::component::{self, LoadError, Rule, Source, hex};
+use super::component::{self, Rule, Source, hex, name_of};
 use super::engine::Engine;
+use super::problem::LoadError;
 use super::{Exposed, Settings};
+use tokio::runtime::Handle;
+use tokio::task::JoinError;
+
 use crate::exchange::Exchange;
 
 /// A set of rules in force. Requests in flight keep the one they began with.
@@ -20,6 +24,9 @@ pub struct Generation {
     /// Collections by name, as the schema spells it.
     exposed: HashMap<String, Chain>,
     rules: Vec<Arc<Rule>>,
+    /// The rules from this place on were dropped into this folder.
+    named: usize,
+    folder: Option<PathBuf>,
     judge_superusers: bool,
     /// What all rules of one reply have together: the longest deadline among them.
     pub(super) release_deadline: Duration,
@@ -31,6 +38,14 @@ pub struct Generation {
 pub struct Chain {
     /// Places in the generation's `rules`; empty: PocketBase's own rules alone.
     pub(super) rules: Arc<[usize]>,
+}
+
+impl Chain {
+    /// Whether PocketBase's own rules are alone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
 }
 
 /// A set of rules can't come into force.
@@ -57,6 +72,37 @@ pub enum GenerationError {
     /// With the name; a dropped-in file is named by its stem.
     #[error("two rules are named \"{0}\"; names must differ")]
     TwiceNamed(String),
+    /// A rule that was dropped in is gone: a slip must not loosen the gateway.
+    #[error(
+        "the rule \"{rule}\" is gone from the rules folder; put it back, or take it out of service by a start of the gateway"
+    )]
+    Vanished {
+        /// The rule's name.
+        rule: String,
+    },
+    /// The rule's manifest names others.
+    #[error(
+        "collection \"{collection}\" names the rule \"{rule}\", which says that it is not for this collection"
+    )]
+    NotFor {
+        /// As in `[collections.NAME]`.
+        collection: String,
+        /// The rule's name.
+        rule: String,
+    },
+    /// A panic of the gateway's own.
+    #[error("loading the rules failed: {0}")]
+    Broke(#[from] JoinError),
+    /// Each reply may need an instance of every rule.
+    #[error(
+        "rules.instances is {instances}, and there are {rules} rules; allow at least one instance for each"
+    )]
+    TooFewInstances {
+        /// As configured.
+        instances: u32,
+        /// Those of the configuration and of the folder.
+        rules: usize,
+    },
     /// The folder itself, not a file in it.
     #[error("cannot read the rules folder {}: {problem}", folder.display())]
     Folder {
@@ -84,13 +130,21 @@ impl Generation {
             rules.push(load(engine, source, before).await?);
         }
         let named = rules.len();
-        for file in dropped_in(settings)? {
+        let files = dropped_in(settings)?;
+        if let Some(before) = before {
+            before.still_there(settings, &files)?;
+        }
+        for file in files {
             rules.push(load(engine, &settings.dropped_in(file), before).await?);
         }
         let mut sorted: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
         sorted.sort_unstable();
         if let Some([twice, _]) = sorted.array_windows().find(|[one, other]| one == other) {
             return Err(GenerationError::TwiceNamed((*twice).to_owned()));
+        }
+        if rules.len() > engine.instances as usize {
+            let (instances, rules) = (engine.instances, rules.len());
+            return Err(GenerationError::TooFewInstances { instances, rules });
         }
         let mut exposed = HashMap::new();
         for (collection, how) in &settings.exposed {
@@ -106,6 +160,8 @@ impl Generation {
             number: before.map_or(1, |before| before.number + 1),
             digest: digest(&rules, settings),
             exposed,
+            folder: settings.folder.clone(),
+            named,
             judge_superusers: settings.judge_superusers,
             release_deadline: rules
                 .iter()
@@ -115,6 +171,29 @@ impl Generation {
             rules,
             engine: Arc::clone(engine),
         })
+    }
+
+    /// Whether every rule that was dropped in is there yet. What the
+    /// configuration changed, another folder or an entry of its own, it meant.
+    fn still_there(&self, settings: &Settings, files: &[PathBuf]) -> Result<(), GenerationError> {
+        if self.folder != settings.folder {
+            return Ok(());
+        }
+        let is_there = |name: &str| {
+            files.iter().any(|file| name_of(file) == name)
+                || settings.sources.iter().any(|source| source.name == name)
+        };
+        match self
+            .rules
+            .iter()
+            .skip(self.named)
+            .find(|rule| !is_there(&rule.name))
+        {
+            Some(rule) => Err(GenerationError::Vanished {
+                rule: rule.name.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The chain of a collection; none: it is not exposed.
@@ -192,6 +271,25 @@ impl Generation {
         self.judging(chain, exchange, judged)
     }
 
+    /// The rules that may be asked about the reply to this exchange, in the
+    /// order of the generation: those of its collection and of those that its
+    /// expand leads to.
+    pub(super) fn concerned(&self, exchange: &Exchange) -> Vec<(usize, &Arc<Rule>)> {
+        let read = exchange.collection.iter().chain(&exchange.expanded);
+        let chains: Vec<&Chain> = read
+            .filter_map(|collection| self.chain(&collection.name))
+            .collect();
+        let let_by = exchange.principal.is_superuser() && !self.judge_superusers;
+        let is_concerned = |place: usize, rule: &Rule| {
+            let has_hook = rule.manifest.hooks.reveal || rule.manifest.hooks.after;
+            !let_by && has_hook && chains.iter().any(|chain| chain.rules.contains(&place))
+        };
+        let places = self.rules.iter().enumerate();
+        places
+            .filter(|(place, rule)| is_concerned(*place, rule))
+            .collect()
+    }
+
     fn judging<'a>(
         &'a self,
         chain: &'a Chain,
@@ -204,18 +302,26 @@ impl Generation {
     }
 }
 
+/// Reads and compiles on a thread for such work: requests go on meanwhile.
 async fn load(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     source: &Source,
     before: Option<&Generation>,
-) -> Result<Arc<Rule>, LoadError> {
-    let read = component::read(source)?;
+) -> Result<Arc<Rule>, GenerationError> {
+    let read = {
+        let source = source.clone();
+        tokio::task::spawn_blocking(move || component::read(&source)).await??
+    };
     let known =
         before.and_then(|before| before.rules.iter().find(|rule| rule.digest == read.digest));
-    match known {
-        Some(rule) => Ok(Arc::clone(rule)),
-        None => component::load(engine, source, &read).await,
+    if let Some(rule) = known {
+        return Ok(Arc::clone(rule));
     }
+    let (engine, source, runtime) = (Arc::clone(engine), source.clone(), Handle::current());
+    let loading = tokio::task::spawn_blocking(move || {
+        runtime.block_on(component::load(&engine, &source, &read))
+    });
+    Ok(loading.await??)
 }
 
 /// The places of the rules that judge a collection.
@@ -230,14 +336,13 @@ fn chain(
         Exposed::Rules(chosen) => chosen
             .iter()
             .map(|name| {
-                rules
-                    .iter()
-                    .take(named)
-                    .position(|rule| rule.name == *name)
-                    .ok_or_else(|| GenerationError::NoSuchRule {
-                        collection: collection.to_owned(),
-                        rule: name.clone(),
-                    })
+                let (collection, rule) = (collection.to_owned(), name.clone());
+                let place = rules.iter().take(named).position(|rule| rule.name == *name);
+                match place.map(|place| (place, rules.get(place))) {
+                    Some((place, Some(found))) if found.manifest.is_for(&collection) => Ok(place),
+                    Some(_) => Err(GenerationError::NotFor { collection, rule }),
+                    None => Err(GenerationError::NoSuchRule { collection, rule }),
+                }
             })
             .collect(),
         Exposed::Folder => {
@@ -302,6 +407,7 @@ fn digest(rules: &[Arc<Rule>], settings: &Settings) -> String {
     for rule in rules {
         hash.update(rule.digest.as_bytes());
     }
-    hash.update(format!("{:?}", settings.exposed).as_bytes());
+    let judged = (&settings.exposed, settings.judge_superusers);
+    hash.update(format!("{judged:?}").as_bytes());
     hex(hash.finish().as_ref())
 }

@@ -4,21 +4,25 @@
 use std::sync::Arc;
 
 use wasmtime::Store;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Instance, Lift, WasmList};
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 use super::bindings;
-use super::component;
 use super::convert;
 use super::engine::Engine;
-use super::host::CallState;
+use super::host::{CallState, MemoryLimit};
 use super::manifest::Manifest;
-use super::{Asked, Limits, LoadProblem};
+use super::problem::{CONTRACT, LoadProblem};
+use super::{Dossier, Limits, store};
 use crate::exchange::Exchange;
 
 /// How long `configure` may run, in ticks of CPU: it may compile patterns and
 /// warm an interpreter, and it runs off the request path.
 const CONFIGURE_TICKS: u32 = 10_000;
+
+/// The memory that instrumenting a component adds to it, in bytes.
+const INSTRUMENTS: usize = 1 << 20;
 
 /// Runs `configure(settings)` in an instrumented copy of the component, and
 /// gives the component back with that state inside.
@@ -32,22 +36,22 @@ pub(super) async fn configure(
     let wizer = Wizer::new();
     let (context, instrumented) = wizer.instrument_component(component).map_err(unfit)?;
     let instrumented = Component::new(&engine.wasmtime, &instrumented).map_err(unfit)?;
-    component::check_imports(engine, &instrumented)?;
+    check_imports(engine, &instrumented)?;
 
     let mut store = Store::new(&engine.wasmtime, nobody(limits));
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(super::call::on_tick(super::lane::Crossed::default()));
+    store.epoch_deadline_callback(store::on_tick(super::lane::Crossed::default()));
     let instance = engine
         .linker
         .instantiate_async(&mut store, &instrumented)
         .await
-        .map_err(unfit)?;
+        .map_err(|error| LoadProblem::Configure(store::fault(&error)))?;
     let rule = bindings::Rule::new(&mut store, &instance).map_err(unfit)?;
     let manifest = match rule.call_configure(&mut store, settings).await {
         Ok(Ok(manifest)) => convert::manifest(manifest),
         Ok(Err(message)) => return Err(LoadProblem::Settings(message)),
-        Err(error) => return Err(LoadProblem::Configure(super::call::fault(&error))),
+        Err(error) => return Err(LoadProblem::Configure(store::fault(&error))),
     };
     let mut reader = Reader {
         store: &mut store,
@@ -64,14 +68,32 @@ pub(super) async fn configure(
     }
 }
 
+/// Holds the component's imports, which are its powers, against what is granted.
+fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadProblem> {
+    let ty = component.component_type();
+    let ungranted = ty.imports(&engine.wasmtime).find(|(name, item)| {
+        // A type that the contract defines is a name, not a power.
+        let is_name = matches!(item.ty, ComponentItem::Type(_) | ComponentItem::Resource(_));
+        !is_name && !CONTRACT.contains(name)
+    });
+    match ungranted {
+        Some((name, _)) => Err(LoadProblem::Ungranted {
+            import: name.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// A call state for when nobody asks anything.
 fn nobody(limits: &Limits) -> CallState {
     let mut state = CallState::new(
         Arc::new(Exchange::nothing()),
-        Arc::new(Asked::nothing()),
+        Arc::new(Dossier::nothing()),
         limits,
     );
     state.budget.ticks = CONFIGURE_TICKS;
+    // The frozen component is held to the bound when it is started.
+    state.memory = MemoryLimit::new(limits.memory_bytes() + INSTRUMENTS);
     state
 }
 

@@ -74,7 +74,8 @@ impl Watch {
             let _ = watcher.unwatch(folder);
         }
         let mut failed = Vec::new();
-        for folder in wanted.difference(&self.folders) {
+        // All of them again: a folder may have been made anew under its name.
+        for folder in &wanted {
             if let Err(problem) = watcher.watch(folder, RecursiveMode::NonRecursive) {
                 failed.push(WatchError {
                     folder: folder.clone(),

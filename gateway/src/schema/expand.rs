@@ -5,10 +5,21 @@
 
 use std::sync::Arc;
 
-use super::relation::{self, MAX_STEPS, PathError};
-use super::{Collection, Schema};
+use super::relation::{self, MAX_STEPS, PathError, Step};
+use super::{Collection, Field, Schema};
 
-/// The collections that an expand path reads, one for each segment.
+/// One hop of an expand: along a field, to a collection.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop<'a> {
+    /// Whose field it is: the target's, if the hop goes backwards.
+    pub owner: &'a Collection,
+    /// The relation.
+    pub field: &'a Field,
+    /// Whose records are read.
+    pub target: &'a Arc<Collection>,
+}
+
+/// The hops of an expand path, one for each segment.
 ///
 /// # Errors
 ///
@@ -17,20 +28,28 @@ pub fn resolve<'a>(
     schema: &'a Schema,
     from: &'a Collection,
     path: &[String],
-) -> Result<Vec<&'a Arc<Collection>>, PathError> {
+) -> Result<Vec<Hop<'a>>, PathError> {
     let mut here = from;
-    let mut targets = Vec::with_capacity(path.len());
+    let mut hops = Vec::with_capacity(path.len());
     for segment in path {
-        if targets.len() == MAX_STEPS {
+        if hops.len() == MAX_STEPS {
             return Err(PathError::TooLong {
                 segment: segment.clone(),
             });
         }
-        let step = relation::step(schema, here, segment)?;
-        targets.push(step.target);
-        here = step.target;
+        let Step {
+            owner,
+            field,
+            target,
+        } = relation::step(schema, here, segment)?;
+        hops.push(Hop {
+            owner,
+            field,
+            target,
+        });
+        here = target;
     }
-    Ok(targets)
+    Ok(hops)
 }
 
 #[cfg(test)]
@@ -45,7 +64,7 @@ mod tests {
         let shown = match resolve(&schema, schema.by_name(from).unwrap(), &path) {
             Ok(targets) => targets
                 .iter()
-                .map(|target| target.name.as_str())
+                .map(|hop| hop.target.name.as_str())
                 .collect::<Vec<_>>()
                 .join(" "),
             Err(error) => format!("{error:?}"),

@@ -64,7 +64,7 @@ pub fn fields_on_path<'a>(
         // Inside a json value; of a text PocketBase will say that it has no inside.
         if let Some(field) = here
             .field(segment)
-            .filter(|field| field.kind == FieldKind::Plain && field.is_open())
+            .filter(|field| has_inside(&field.kind) && field.is_open())
         {
             found.push((here, field));
             break;
@@ -94,6 +94,17 @@ fn last_field<'a>(here: &'a Collection, segment: &str) -> Result<&'a Field, Path
             segment: segment.to_owned(),
         })
     }
+}
+
+/// Whether a path may end within the field: all but those that refuse it by themselves.
+fn has_inside(kind: &FieldKind) -> bool {
+    !matches!(
+        kind,
+        FieldKind::Password
+            | FieldKind::Relation { .. }
+            | FieldKind::File { .. }
+            | FieldKind::Autodate
+    )
 }
 
 fn is_constant(word: &str) -> bool {

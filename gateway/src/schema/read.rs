@@ -111,15 +111,29 @@ fn collection(item: &Value) -> Result<Collection, SchemaError> {
 
 fn field(value: &Value) -> Result<Field, SchemaError> {
     let kind = match text(value, "type")? {
-        "password" => FieldKind::Password,
+        "text" => FieldKind::Text,
+        "email" => FieldKind::Email,
+        "url" => FieldKind::Url,
+        "editor" => FieldKind::Editor,
+        "date" => FieldKind::Date,
+        "number" => FieldKind::Number,
+        "bool" => FieldKind::Bool,
+        "select" => FieldKind::Select {
+            multiple: multiple(value)?,
+        },
         "relation" => FieldKind::Relation {
             collection: word(value, "collectionId")?.to_owned(),
+            multiple: multiple(value)?,
         },
         "file" => FieldKind::File {
             protected: flag(value, "protected")?,
+            multiple: multiple(value)?,
         },
+        "json" => FieldKind::Json,
+        "geoPoint" => FieldKind::GeoPoint,
+        "password" => FieldKind::Password,
         "autodate" => FieldKind::Autodate,
-        _ => FieldKind::Plain,
+        _ => FieldKind::Other,
     };
     Ok(Field {
         name: word(value, "name")?.to_owned(),
@@ -153,6 +167,18 @@ fn flag(value: &Value, key: &str) -> Result<bool, SchemaError> {
         .get(key)
         .and_then(Value::as_bool)
         .ok_or_else(|| error(&format!("/{key}"), "neither true nor false"))
+}
+
+/// PocketBase stores one text for a `maxSelect` of 0 or 1, which is also the
+/// one that was never set, and an array above.
+fn multiple(value: &Value) -> Result<bool, SchemaError> {
+    match value.get("maxSelect") {
+        None => Ok(false),
+        Some(most) => most
+            .as_u64()
+            .map(|most| most > 1)
+            .ok_or_else(|| error("/maxSelect", "no number")),
+    }
 }
 
 fn error(place: &str, problem: &'static str) -> SchemaError {
@@ -256,21 +282,38 @@ pub(super) mod tests {
         assert_eq!(
             posts.field("author").unwrap().kind,
             FieldKind::Relation {
-                collection: "pbc_users".to_owned()
+                collection: "pbc_users".to_owned(),
+                multiple: false,
             }
         );
         assert_eq!(
             posts.field("cover").unwrap().kind,
-            FieldKind::File { protected: true }
+            FieldKind::File {
+                protected: true,
+                multiple: false,
+            }
         );
-        assert_eq!(posts.field("meta").unwrap().kind, FieldKind::Plain);
+        assert_eq!(posts.field("meta").unwrap().kind, FieldKind::Json);
         assert_eq!(posts.field("Title"), None);
         assert!(posts.field("reviewer").unwrap().hidden);
         let odd = schema.by_name("odd").unwrap();
         assert_eq!(
             (odd.kind, &odd.field("x").unwrap().kind),
-            (CollectionKind::View, &FieldKind::Plain)
+            (CollectionKind::View, &FieldKind::Other)
         );
+    }
+
+    #[test]
+    fn more_than_one_is_an_array() {
+        let mut select = field("x", "select");
+        assert_eq!(super::multiple(&select), Ok(false));
+        for (most, expected) in [(0, false), (1, false), (2, true)] {
+            select["maxSelect"] = most.into();
+            let read = super::field(&select).unwrap().kind;
+            assert_eq!(read, FieldKind::Select { multiple: expected });
+        }
+        select["maxSelect"] = "2".into();
+        assert_eq!(super::field(&select).unwrap_err().place, "/maxSelect");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(super) fn step<'a>(
                 segment: segment.to_owned(),
             });
         }
-        let FieldKind::Relation { collection } = &field.kind else {
+        let FieldKind::Relation { collection, .. } = &field.kind else {
             return Err(PathError::NotARelation {
                 segment: segment.to_owned(),
             });
@@ -83,7 +83,7 @@ pub(super) fn step<'a>(
         .ok_or_else(|| unknown(segment))?;
     let field = target.field(field).ok_or_else(|| unknown(segment))?;
     match &field.kind {
-        FieldKind::Relation { collection } if *collection == from.id => {}
+        FieldKind::Relation { collection, .. } if *collection == from.id => {}
         _ => return Err(unknown(segment)),
     }
     if !field.is_open() {

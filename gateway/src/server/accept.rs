@@ -14,7 +14,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
@@ -26,6 +27,9 @@ use crate::pipeline::{self, ResponseBody};
 
 /// A pause after a failed accept: out of descriptors, trying at once won't help.
 const BREATHER: Duration = Duration::from_millis(50);
+
+/// The longest wait for a client to take some of what is sent.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest head of a request, in bytes; PocketBase takes a megabyte.
 const HEAD_BYTES: usize = 64 << 10;
@@ -47,13 +51,8 @@ pub(super) async fn accept(listener: TcpListener, door: Door, stop: Cancellation
     let graceful = GracefulShutdown::new();
     let door = Arc::new(door);
     loop {
-        // Beyond the bound, connections wait in the system's own short queue.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Some((place, stream, peer)) = next_within(&listener, &places, &stop).await else {
             break;
-        };
-        let (stream, peer) = tokio::select! {
-            accepted = next(&listener) => accepted,
-            () = stop.cancelled() => break,
         };
         let (door, watcher) = (Arc::clone(&door), graceful.watcher());
         tokio::spawn(async move {
@@ -93,12 +92,8 @@ pub(super) async fn accept_plain(listener: TcpListener, router: Router, stop: Ca
     let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Some((place, stream, peer)) = next_within(&listener, &places, &stop).await else {
             break;
-        };
-        let (stream, peer) = tokio::select! {
-            accepted = next(&listener) => accepted,
-            () = stop.cancelled() => break,
         };
         let (router, watcher) = (router.clone(), graceful.watcher());
         tokio::spawn(async move {
@@ -121,6 +116,24 @@ pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::http::Response
     *response.status_mut() = refused.status;
     *response.headers_mut() = refused.headers;
     response
+}
+
+/// The next connection for which there is a place; none when asked to stop.
+/// Beyond the bound, connections wait in the system's own short queue.
+async fn next_within(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let next = async {
+        let place = Arc::clone(places).acquire_owned().await.ok()?;
+        let (stream, peer) = next(listener).await;
+        Some((place, stream, peer))
+    };
+    tokio::select! {
+        next = next => next,
+        () = stop.cancelled() => None,
+    }
 }
 
 async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
@@ -165,7 +178,10 @@ async fn serve<S>(
         .header_read_timeout(header_timeout)
         .max_buf_size(HEAD_BYTES)
         .pipeline_flush(true);
-    let connection = http.serve_connection(TokioIo::new(stream), service);
+    // Whoever does not read what is sent must not keep it in our memory.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     if let Err(error) = watcher.watch(connection).await {
         // The other end's doing, mostly: gone, too slow, no HTTP.
         tracing::debug!(%error, "a connection ended early");

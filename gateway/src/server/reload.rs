@@ -8,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::ConfigFile;
-use crate::config::Config;
-use crate::gateway::{Gateway, Reloaded};
+use crate::config::{Config, ConfigError};
+use crate::gateway::{BuildError, Gateway, Reloaded};
 use crate::rules::Watch;
 use crate::telemetry::ReloadLabels;
 
@@ -18,6 +18,15 @@ pub(super) struct Files {
     watch: Watch,
     /// None: only the rules' files.
     config: Option<ConfigFile>,
+}
+
+/// What changed can't come into force.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error("the configuration {}: {problem}", file.display())]
+    Config { file: PathBuf, problem: ConfigError },
+    #[error(transparent)]
+    Build(#[from] BuildError),
 }
 
 /// Reads configuration and rules again whenever their files change, or at SIGHUP.
@@ -35,7 +44,7 @@ pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: 
                 report(&gateway, &reloaded);
                 None
             }
-            Err(problem) => Some(problem),
+            Err(problem) => Some(problem.to_string()),
         };
         if let Some(problem) = failure.as_ref().filter(|_| failure != last_failure) {
             // Once: the poll would tell it again and again.
@@ -72,15 +81,15 @@ fn report(gateway: &Gateway, reloaded: &Reloaded) {
     }
 }
 
-async fn reload(gateway: &Gateway, file: Option<&ConfigFile>) -> Result<Reloaded, String> {
+async fn reload(gateway: &Gateway, file: Option<&ConfigFile>) -> Result<Reloaded, ReloadError> {
     let config = match file {
-        Some(file) => file.read().map_err(|error| error.to_string())?,
+        Some(file) => file.read().map_err(|problem| ReloadError::Config {
+            file: file.path.clone(),
+            problem,
+        })?,
         None => gateway.config(),
     };
-    gateway
-        .reload(config)
-        .await
-        .map_err(|error| error.to_string())
+    Ok(gateway.reload(config).await?)
 }
 
 /// The files whose change matters.

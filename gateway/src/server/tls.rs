@@ -27,10 +27,13 @@ pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, TlsError> {
     let certificates = CertificateDer::pem_file_iter(&tls.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| failed(&tls.certificate, &error))?;
+    if certificates.is_empty() {
+        return Err(failed(&tls.certificate, &"it holds no certificate"));
+    }
     let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| failed(&tls.key, &error))?;
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(certificates, key)
-        .map_err(|error| failed(&tls.certificate, &error))?;
+        .map_err(|error| failed(&tls.key, &error))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

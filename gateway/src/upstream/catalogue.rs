@@ -18,7 +18,7 @@ const YOUNG: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Catalogue {
     schema: ArcSwap<Schema>,
-    /// When it was last loaded; the lock lets one load at a time.
+    /// When it was last asked for; the lock lets one load at a time.
     loaded: Mutex<Option<Instant>>,
 }
 
@@ -42,9 +42,10 @@ impl Catalogue {
         if loaded.is_some_and(|at| at.elapsed() < YOUNG) {
             return Ok(None);
         }
-        let schema = self.put(load.await?);
+        let answer = load.await;
+        // An answer that does not come is not asked for again at once either.
         *loaded = Some(Instant::now());
-        Ok(Some(schema))
+        Ok(Some(self.put(answer?)))
     }
 
     /// Loads the schema in any case.
@@ -53,9 +54,9 @@ impl Catalogue {
         load: impl Future<Output = Result<Schema, UpstreamError>> + Send,
     ) -> Result<Arc<Schema>, UpstreamError> {
         let mut loaded = self.loaded.lock().await;
-        let schema = self.put(load.await?);
+        let answer = load.await;
         *loaded = Some(Instant::now());
-        Ok(schema)
+        Ok(self.put(answer?))
     }
 
     fn put(&self, schema: Schema) -> Arc<Schema> {

@@ -59,10 +59,17 @@ impl Child {
             .arg(format!("--http={}", self.listen))
             .arg(format!("--dir={}", self.data.display()))
             .args(&self.args)
+            // The gateway's secrets are not for its child.
+            .env_remove("ADMIN_EMAIL")
+            .env_remove("ADMIN_PASSWORD")
+            .env_remove("HAPTA_ADMIN_KEY")
+            .env_remove("JWT_SECRET")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
+            // Ctrl-C in a terminal is for the gateway: it ends PocketBase last.
+            .process_group(0)
             .spawn()
             .map_err(|problem| ChildError {
                 binary: self.binary.clone(),
@@ -124,10 +131,13 @@ async fn end(child: &mut tokio::process::Child) {
 /// Passes the child's lines on to the log, but for tokens: at its first start
 /// PocketBase prints a link that makes whoever opens it a superuser.
 async fn log_lines(output: impl AsyncRead + Unpin) {
-    let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let line = without_tokens(&line);
-        tracing::info!(target: "pocketbase", "{line}");
+    let mut output = BufReader::new(output);
+    let mut bytes = Vec::new();
+    // Read to the end whatever comes: a child that can't write ends.
+    while matches!(output.read_until(b'\n', &mut bytes).await, Ok(read) if read > 0) {
+        let line = without_tokens(String::from_utf8_lossy(&bytes).trim_end());
+        bytes.clear();
+        tracing::info!(line, "PocketBase says");
     }
 }
 

@@ -60,15 +60,8 @@ pub struct FileBody {
     pub body: Incoming,
 }
 
-/// Reads an answer that must be JSON, or nothing at all.
-pub(super) async fn json(
-    response: Response<Incoming>,
-    settings: &Settings,
-) -> Result<Reply, UpstreamError> {
-    let whole = read_json(response, settings.max_response);
-    let (status, body) = tokio::time::timeout(settings.timeout, whole)
-        .await
-        .map_err(|_| UpstreamError::Late(settings.timeout))??;
+/// Takes an answer that must be JSON, or nothing at all.
+pub(super) fn json((status, body): (StatusCode, Option<Value>)) -> Result<Reply, UpstreamError> {
     match (status.is_success(), body) {
         (true, Some(body)) => Ok(Reply::Json { status, body }),
         (true, None) => Ok(Reply::Empty { status }),
@@ -85,7 +78,9 @@ pub(super) async fn file(
 ) -> Result<Reply, UpstreamError> {
     let status = response.status();
     if status.is_client_error() && status != StatusCode::RANGE_NOT_SATISFIABLE {
-        return json(response, settings).await;
+        let whole = read_json(response, settings.max_response);
+        let read = tokio::time::timeout(settings.timeout, whole).await;
+        return json(read.map_err(|_| UpstreamError::Late(settings.timeout))??);
     }
     let is_file = status.is_success()
         || matches!(

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::client::{Client, Outgoing};
 use super::{Credential, UpstreamError};
+use crate::exchange::token;
 use crate::principal::Token;
 use crate::schema::Schema;
 
@@ -70,56 +71,56 @@ impl Superuser {
         path_and_query: String,
         touch: impl Fn(&mut HeaderMap) + Send + Sync,
     ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
-        let mut renewed = false;
+        let mut refused: Option<Token> = None;
         loop {
-            let token = self.token(client, renewed).await?;
+            let token = self.token(client, refused.as_ref()).await?;
             let request = Outgoing {
-                token: Some(token),
+                token: Some(token.clone()),
                 ..Outgoing::get(path_and_query.clone())
             };
             let (status, body) = client.json_with(request, &touch).await?;
-            let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
-            if !refused {
+            if status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN {
                 return Ok((status, body));
             }
-            if renewed {
-                return Err(UpstreamError::Credential(format!(
-                    "{purpose:?} was answered with {status}"
-                )));
+            if refused.is_some() {
+                let problem = format!("{purpose:?} was answered with {status}");
+                return Err(UpstreamError::Credential(problem));
             }
             // The password may have changed or PocketBase may have been replaced.
-            renewed = true;
+            refused = Some(token);
         }
     }
 
-    async fn token(&self, client: &Client, anew: bool) -> Result<Token, UpstreamError> {
+    /// The token in use, or a new one where it is about to expire or was refused.
+    async fn token(
+        &self,
+        client: &Client,
+        refused: Option<&Token>,
+    ) -> Result<Token, UpstreamError> {
         let mut known = self.token.lock().await;
-        match &*known {
-            Some(known) if !anew && SystemTime::now() + MARGIN < known.expires => {
-                Ok(known.token.clone())
-            }
-            _ => {
-                let token = match &self.credential {
-                    Credential::Password { email, password } => {
-                        log_in(client, email, password).await?
-                    }
-                    Credential::TokenFile(path) => {
-                        let text = tokio::fs::read_to_string(path).await.map_err(|error| {
-                            UpstreamError::Credential(format!(
-                                "cannot read {}: {error}",
-                                path.display()
-                            ))
-                        })?;
-                        Token::new(text.trim())
-                    }
-                };
-                let expires = crate::exchange::token::expiry(token.expose())
-                    .unwrap_or(SystemTime::UNIX_EPOCH);
-                *known = Some(Known {
-                    token: token.clone(),
-                    expires,
-                });
-                Ok(token)
+        if let Some(known) = &*known
+            && Some(&known.token) != refused
+            && SystemTime::now() + MARGIN < known.expires
+        {
+            return Ok(known.token.clone());
+        }
+        let token = self.new_token(client).await?;
+        let expires = token::expiry(token.expose()).unwrap_or(SystemTime::UNIX_EPOCH);
+        *known = Some(Known {
+            token: token.clone(),
+            expires,
+        });
+        Ok(token)
+    }
+
+    async fn new_token(&self, client: &Client) -> Result<Token, UpstreamError> {
+        match &self.credential {
+            Credential::Password { email, password } => log_in(client, email, password).await,
+            Credential::TokenFile(path) => {
+                let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+                    UpstreamError::Credential(format!("cannot read {}: {error}", path.display()))
+                })?;
+                Ok(Token::new(text.trim()))
             }
         }
     }

@@ -60,10 +60,9 @@ impl json::HostDocument for CallState {
     ) -> wasmtime::Result<Result<(), EditError>> {
         self.count()?;
         let size = pointer.len() + convert::size(&to);
-        let Some(left) = self.budget.edit_bytes.checked_sub(size) else {
+        if !self.weigh(size) {
             return Ok(Err(EditError::TooLarge));
-        };
-        self.budget.edit_bytes = left;
+        }
         Ok(self.edit(&handle, |document| {
             let to: Value = convert::value(to)?;
             document.set(&pointer, to)

@@ -20,15 +20,13 @@ const SECRET_HEADERS: [&str; 4] = [
     "set-cookie",
 ];
 
-/// Notes are for the log's one line: short and few.
-const NOTES: usize = 32;
-
 impl types::Host for CallState {}
 
 impl types::HostRequest for CallState {
     fn operation(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Operation> {
         self.count()?;
-        Ok(convert::operation(self.exchange.operation.kind()))
+        let kind = self.exchange.operation.kind();
+        convert::operation(kind).ok_or_else(|| crate::rules::Fault::Host.into())
     }
 
     fn collection(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
@@ -141,7 +139,9 @@ impl types::HostRequest for CallState {
         else {
             return Ok(Err(Fault::NotHere));
         };
-        let found = match self.asked.stored(collection, id).await {
+        let stored = self.dossier.stored(collection, id).await;
+        self.waited = true;
+        let found = match stored {
             Ok(found) => found,
             Err(error) => {
                 tracing::debug!(%error, "stored record not read for a rule");
@@ -149,7 +149,7 @@ impl types::HostRequest for CallState {
             }
         };
         Ok(Ok(found.map(|record| {
-            self.put(Place::Stored, Document::read_only(record));
+            self.put_masked(Place::Stored, Document::read_only(record));
             handle(Place::Stored)
         })))
     }
@@ -164,24 +164,25 @@ impl types::HostRequest for CallState {
         if !self.is_before || self.exchange.operation.kind() != OperationKind::List {
             return Ok(Err(Fault::NotHere));
         }
-        let Some(left) = self.budget.edit_bytes.checked_sub(filter.len()) else {
+        let values = parameters
+            .iter()
+            .map(|(name, value)| name.len() + convert::size(value));
+        if !self.weigh(filter.len() + values.sum::<usize>()) {
             return Ok(Err(Fault::Exhausted));
-        };
-        self.budget.edit_bytes = left;
-        let bound = convert::parameters(parameters).and_then(|parameters| {
-            Filter::bind(&filter, &parameters).map_err(|error| error.to_string())
-        });
+        }
         // A filter that does not fit leaves what was narrowed before as it is.
-        let narrowed = bound.and_then(|bound| match self.narrowing.clone() {
-            Some(already) => already.and(bound).map_err(|error| error.to_string()),
-            None => Ok(bound),
-        });
+        let narrowed = convert::parameters(parameters)
+            .and_then(|parameters| Filter::bind(&filter, &parameters))
+            .and_then(|bound| match self.narrowing.clone() {
+                Some(already) => already.and(bound),
+                None => Ok(bound),
+            });
         Ok(match narrowed {
             Ok(narrowed) => {
                 self.narrowing = Some(narrowed);
                 Ok(())
             }
-            Err(problem) => Err(Fault::BadFilter(problem)),
+            Err(error) => Err(Fault::BadFilter(error.to_string())),
         })
     }
 
@@ -192,10 +193,8 @@ impl types::HostRequest for CallState {
         value: String,
     ) -> wasmtime::Result<()> {
         self.count()?;
-        let fits = self.budget.edit_bytes.checked_sub(key.len() + value.len());
-        if let (Some(left), true) = (fits, self.notes.len() < NOTES) {
-            self.budget.edit_bytes = left;
-            self.notes.push((key, value));
+        if self.weigh(key.len() + value.len()) {
+            self.dossier.note(key, value);
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! Refuses everything before it gets to PocketBase.
 
-use hapta_rule::{Denial, Hook, Manifest, Request, Rule, SettingsError, Verdict};
+use hapta_rule::{Denial, Hook, Manifest, Operation, Request, Rule, SettingsError, Verdict};
 use serde::Deserialize;
 
-/// What to answer: `{"status": 418, "field": "title"}`.
+/// What to answer: `{"status": 418, "field": "title", "operations": ["update"]}`.
 #[derive(Deserialize)]
 struct DenyAll {
     /// The status to deny with; 403 if nothing is said.
@@ -11,6 +11,9 @@ struct DenyAll {
     status: u16,
     /// A field to name as at fault.
     field: Option<String>,
+    /// The operations to be asked about, as the manifest says; all if nothing is said.
+    #[serde(default)]
+    operations: Vec<String>,
 }
 
 fn forbidden() -> u16 {
@@ -25,7 +28,12 @@ impl Rule for DenyAll {
     }
 
     fn manifest(&self) -> Manifest {
-        Manifest::hooks([Hook::Before])
+        let named = |operation: &Operation| {
+            self.operations
+                .iter()
+                .any(|name| name == operation.as_str())
+        };
+        Manifest::hooks([Hook::Before]).operations(Operation::ALL.iter().copied().filter(named))
     }
 
     fn before(&self, _request: &Request) -> Verdict {

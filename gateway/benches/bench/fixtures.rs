@@ -1,0 +1,118 @@
+//! The people and records that all measurements share, and the places on disk.
+//!
+//! Alice asks, with a token that passes every check the gateway makes by itself;
+//! the record she or a guest gets has one kilobyte of JSON, with a field that
+//! the ownership rule hides from all but its owner.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+/// Who asks.
+pub(crate) const ALICE: &str = "alice0000000000";
+/// Whose record she changes.
+pub(crate) const BOB: &str = "bob000000000000";
+/// The collection of both, by id.
+pub(crate) const USERS: &str = "_pb_users_auth_";
+
+/// What the ownership rule hides.
+pub(crate) const HIDDEN: &str = "postr_subscriber_since";
+
+/// The ownership rule with work in both its moments: `before` judges what alice
+/// changes of bob, `reveal` hides a field of what is not one's own.
+pub(crate) const OWNERSHIP: &str =
+    r#"{"others_may_update": true, "hide": ["postr_subscriber_since", "secret_note"]}"#;
+
+/// The size of a record's JSON, in bytes.
+const RECORD_BYTES: usize = 1_024;
+
+/// A user's record as PocketBase answers it.
+pub(crate) fn user(id: &str) -> Value {
+    let record = json!({
+        "collectionId": USERS, "collectionName": "users", "id": id, "name": "Somebody", "avatar": "portrait_x7a0k2.png",
+        "email": "somebody@example.com", "emailVisibility": true, "verified": true, "role": "member",
+        "created": "2026-01-01 10:00:00.000Z", "updated": "2026-02-01 10:00:00.000Z", "bio": "",
+        "followers": ["bob000000000000", "carol0000000000"], "following": [], "devices": [{"name": "phone", "seen": 3}],
+        "validVerified": false, "postr_plus": false, "postr_subscriber_since": "2026-01-05 10:00:00.000Z",
+    });
+    padded(record, "bio")
+}
+
+/// A post of bob's.
+pub(crate) fn post() -> Value {
+    let record = json!({
+        "collectionId": "pbc_1125843985", "collectionName": "posts", "id": "post00000000300", "title": "A post",
+        "status": "published", "author": BOB, "cover": "", "tags": ["one", "two"], "views": 42, "moderation": "",
+        "secret_note": "For bob alone.", "created": "2026-01-01 10:00:00.000Z", "updated": "2026-02-01 10:00:00.000Z",
+        "content": "",
+    });
+    padded(record, "content")
+}
+
+/// The body with which alice changes a record, one kilobyte of it.
+pub(crate) fn change() -> Value {
+    padded(
+        json!({ "name": "Alice", "role": "member", "bio": "" }),
+        "bio",
+    )
+}
+
+/// A token of this record, not expired within our lives; nobody signed it.
+pub(crate) fn token(collection: &str, id: &str) -> String {
+    let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({
+        "collectionId": collection, "exp": 4_102_444_800_u64, "id": id, "refreshable": true, "type": "auth",
+    });
+    let header = json!({ "alg": "HS256", "typ": "JWT" });
+    format!("{}.{}.{}", part(&header), part(&claims), "c".repeat(43))
+}
+
+/// The demo's collections, as PocketBase lists them.
+pub(crate) fn collections() -> anyhow::Result<Value> {
+    let file = root().join("tests/fixtures/stub/collections.json");
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// The file of a built rule.
+pub(crate) fn rule(name: &str) -> anyhow::Result<PathBuf> {
+    [".build/rules", ".build/test-rules"]
+        .into_iter()
+        .map(|place| root().join(place).join(name).with_extension("wasm"))
+        .find(|file| file.exists())
+        .with_context(|| format!("the rule {name} is not built: run `make bench`"))
+}
+
+/// Where the results go.
+pub(crate) fn results() -> PathBuf {
+    root().join("target/bench")
+}
+
+/// A new, empty folder for one measurement.
+pub(crate) fn folder(name: &str) -> anyhow::Result<PathBuf> {
+    let folder = results().join("work").join(name);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)?,
+        _ => std::fs::create_dir_all(&folder)?,
+    }
+    Ok(folder)
+}
+
+/// The repository's root.
+fn root() -> &'static Path {
+    let gateway = Path::new(env!("CARGO_MANIFEST_DIR"));
+    gateway.parent().unwrap_or(gateway)
+}
+
+/// Fills a text field until the whole has its size.
+fn padded(mut record: Value, field: &str) -> Value {
+    let missing = RECORD_BYTES.saturating_sub(record.to_string().len());
+    if let Some(text) = record.get_mut(field) {
+        *text = Value::from("x".repeat(missing));
+    }
+    record
+}

@@ -1,0 +1,89 @@
+//! The speed of the gateway, layer by layer: `make bench`.
+//!
+//! - [`calls`]: one call of a rule against raw wasmtime, in this process
+//! - [`throughput`]: the whole over sockets against nginx
+//! - [`swap`]: a rule's file swapped under load
+//! - [`hostile`]: rules that loop for ever beside others
+//!
+//! What is compared is measured side by side, in turn, in one run: ratios hold
+//! on a machine that others use, where absolute numbers do not. Everything over
+//! sockets is measured on the real binary, before a [`stub`] of PocketBase.
+//!
+//! A name as argument (`calls`, `throughput`, `swap`, `hostile`) measures that
+//! alone. The status is 0 whether or not the aims hold.
+
+mod calls;
+mod fixtures;
+mod hostile;
+mod load;
+mod process;
+mod report;
+mod samples;
+mod stub;
+mod swap;
+mod throughput;
+
+use std::io::Write;
+
+use report::Report;
+
+fn main() -> anyhow::Result<()> {
+    // Cargo adds arguments of its own, which begin with a dash.
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    // Calls are measured on this thread, loads are laid on from the other.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(measure(&chosen))?;
+    std::fs::create_dir_all(fixtures::results())?;
+    report.write(&fixtures::results().join("bench.json"))?;
+    writeln!(std::io::stdout(), "\n{}", report.table())?;
+    Ok(())
+}
+
+async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+    let stub = stub::start()?;
+    let mut report = Report::default();
+    report.note(machine());
+    if is_chosen("calls") {
+        said("calls of a rule")?;
+        calls::measure(&mut report).await?;
+        report.note("calls: fresh instances, bodies and records of 1 KiB, one thread");
+    }
+    if is_chosen("throughput") {
+        said("the gateway and nginx")?;
+        throughput::measure(&mut report, stub).await?;
+        report.note(
+            "gateway vs nginx: one worker each, wrk with 32 connections, medians of rounds in turn; the gateway logs at its default level, to /dev/null",
+        );
+    }
+    if is_chosen("swap") {
+        said("swaps")?;
+        swap::measure(&mut report, stub).await?;
+        report.note("swap: the aim for write to effect is debounce + 1.5 × load time");
+    }
+    if is_chosen("hostile") {
+        said("hostile rules")?;
+        hostile::measure(&mut report, stub).await?;
+        report.note("hostile: as many endless loops at once as the gateway has worker threads");
+    }
+    Ok(report)
+}
+
+/// What there is of the machine, and how busy it was with other things.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let busy = busy.split(' ').next().unwrap_or_default();
+    format!("{cores} cores, load average before {busy}")
+}
+
+/// Says what is measured now, since all of it takes minutes.
+fn said(what: &str) -> std::io::Result<()> {
+    writeln!(std::io::stderr(), "bench: {what}")
+}
