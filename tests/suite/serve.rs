@@ -57,6 +57,32 @@ async fn a_request_that_does_not_end_is_waited_for_no_longer_than_said() {
 }
 
 #[tokio::test]
+async fn every_request_makes_one_log_line_also_when_its_client_goes_away() {
+    let pocketbase = PocketBase::start().await;
+    let proxy = RecordingProxy::before(pocketbase.address()).await;
+    let process = Program::new(HAPTA, Setup::before(proxy.address()).open("posts"))
+        .serve()
+        .await;
+    let guest = process.client();
+    guest.get(&records("posts")).await.expect(200);
+    guest.get(&records("comments")).await.refused(404);
+    guest.get("/no/such/route").await.refused(404);
+    let post = record("posts", POST_OF_ALICE);
+    let _held = proxy.hold(&post);
+    let gone = tokio::spawn(guest.get(&post).into_future());
+    proxy.arrived(&post).await;
+    gone.abort();
+    process.said("\"status\":499").await;
+    process.signal(Signal::TERM);
+    let output = process.ended().await.output;
+    let lines: Vec<&str> = output
+        .lines()
+        .filter(|line| line.contains("\"message\":\"exchange\""))
+        .collect();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+}
+
+#[tokio::test]
 async fn a_hangup_reads_configuration_and_rules_again() {
     let pocketbase = PocketBase::start().await;
     let setup = Setup::before(pocketbase.address())
