@@ -27,8 +27,11 @@ use crate::samples::{Samples, millis};
 
 const SWAPS: usize = 100;
 
-/// Between the measurements of loading.
-const TENTH: usize = 10;
+/// Swaps from one measurement of loading to the next.
+const LOADING: usize = 5;
+
+/// Swaps after which the memory is looked at first.
+const SETTLED: usize = 10;
 
 /// The gateway's default, written out in its configuration here.
 const DEBOUNCE: Duration = Duration::from_millis(100);
@@ -78,13 +81,13 @@ pub(crate) async fn measure(report: &mut Report, stub: SocketAddr) -> anyhow::Re
     let mut swaps = Swaps::default();
     load.during(Duration::from_secs(1)).await?;
     let before = gateway.memory()?;
-    let mut after_ten = before;
+    let mut settled = before;
     for swap in 1..=SWAPS {
         swaps.swap(&folder, swap % 2, &mut load).await?;
-        if swap == TENTH {
-            after_ten = gateway.memory()?;
+        if swap == SETTLED {
+            settled = gateway.memory()?;
         }
-        if swap % TENTH == 0 {
+        if swap % LOADING == 0 {
             loading.measure().await?;
             swaps.watch(&mut load, swap % 2, AFTERWARDS).await?;
         }
@@ -95,14 +98,15 @@ pub(crate) async fn measure(report: &mut Report, stub: SocketAddr) -> anyhow::Re
     let failed = f64::from(swaps.failed);
     report.at_most("swap, failed requests", failed, "", 0.0);
     report.plain("swap, all requests", f64::from(swaps.answered), "");
-    let load_time = loading.times.at(500);
-    let aim = millis(DEBOUNCE) + 1.5 * millis(load_time);
-    let (p50, p95) = (swaps.effects.at(500), swaps.effects.at(950));
-    report.plain("swap, load time", millis(load_time), "ms");
-    report.at_most("swap, write to effect", millis(p50), "ms", aim);
-    report.at_most("swap, write to effect, p95", millis(p95), "ms", aim);
+    for (place, name) in [(500, ""), (950, ", p95")] {
+        let load_time = millis(loading.times.at(place));
+        let effect = millis(swaps.effects.at(place));
+        let aim = millis(DEBOUNCE) + 1.5 * load_time;
+        report.plain(&format!("swap, load time{name}"), load_time, "ms");
+        report.at_most(&format!("swap, write to effect{name}"), effect, "ms", aim);
+    }
     report.plain("swap, memory before", before, "MiB");
-    report.plain("swap, memory after 10", after_ten, "MiB");
+    report.plain("swap, memory after 10", settled, "MiB");
     report.plain("swap, memory after 100", after, "MiB");
     Ok(())
 }

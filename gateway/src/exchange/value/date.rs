@@ -1,22 +1,23 @@
 //! Dates: what applications send, as PocketBase stores it.
 
-use std::cmp::Ordering;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, Time, UtcOffset};
 
 /// How PocketBase spells that there is no date, when asked for it as a date.
 const ZERO: &str = "0001-01-01 00:00:00.000Z";
 
-/// A day of the Gregorian calendar.
-#[derive(Clone, Copy)]
-struct Date {
-    year: u32,
-    /// 1 to 12.
-    month: u32,
-    /// From 1.
-    day: u32,
-}
+const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+const TIME: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second]");
+const OFFSET: &[BorrowedFormatItem<'_>] =
+    format_description!("[offset_hour sign:mandatory]:[offset_minute]");
 
-/// What is left of a text.
-struct Reader<'a>(&'a str);
+/// Bytes of a day and of a time, which have one length each.
+const DAY_BYTES: usize = 10;
+const TIME_BYTES: usize = 8;
+
+/// The years that are written with four digits.
+const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 /// A date as PocketBase stores it: `2024-12-31 23:59:59.000Z`, in UTC.
 ///
@@ -28,149 +29,52 @@ pub(super) fn stored(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(String::new());
     }
-    let mut left = Reader(text);
-    let mut day = left.day()?;
-    let (mut minutes, mut second, mut millis) = (0, 0, 0);
-    if !left.0.is_empty() {
-        left.skip("T").or_else(|| left.skip(" "))?;
-        minutes = left.minutes()?;
-        left.skip(":")?;
-        second = left.number(2, 0..=59)?;
-        millis = left.millis()?;
-        let offset = left.offset()?;
-        (day, minutes) = shifted(day, minutes.checked_sub(offset)?)?;
-    }
-    if !left.0.is_empty() {
+    let (day, rest) = text.split_at_checked(DAY_BYTES)?;
+    let day = Date::parse(day, DAY).ok()?;
+    let local = match rest.strip_prefix(['T', ' ']) {
+        None if rest.is_empty() => day.midnight().assume_utc(),
+        None => return None,
+        Some(rest) => {
+            let (time, rest) = rest.split_at_checked(TIME_BYTES)?;
+            let time = Time::parse(time, TIME).ok()?;
+            let (millis, rest) = millis(rest)?;
+            let time = time.replace_millisecond(millis).ok()?;
+            day.with_time(time).assume_offset(offset(rest)?)
+        }
+    };
+    let utc = local.checked_to_offset(UtcOffset::UTC)?;
+    if !YEARS.contains(&utc.year()) {
         return None;
     }
-    let Date { year, month, day } = day;
-    let (hour, minute) = (minutes / 60, minutes % 60);
+    let (hour, minute, second, millis) = utc.to_hms_milli();
+    let (year, month, day) = utc.to_calendar_date();
+    let month = u8::from(month);
     let found =
         format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03}Z");
     Some(if found == ZERO { String::new() } else { found })
 }
 
-/// The day that so many minutes after a day's begin fall on, and the minutes of that day.
-fn shifted(day: Date, minutes: i32) -> Option<(Date, i32)> {
-    const DAY: i32 = 24 * 60;
-    let day = match minutes.div_euclid(DAY).cmp(&0) {
-        Ordering::Less => day.before()?,
-        Ordering::Equal => day,
-        Ordering::Greater => day.after()?,
+/// What stands behind the point, if there is one, and the rest. PocketBase cuts
+/// what is finer.
+fn millis(rest: &str) -> Option<(u16, &str)> {
+    let Some(rest) = rest.strip_prefix('.') else {
+        return Some((0, rest));
     };
-    Some((day, minutes.rem_euclid(DAY)))
+    let end = rest.find(|character: char| !character.is_ascii_digit());
+    let (digits, rest) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+    if digits.is_empty() || digits.len() > 9 {
+        return None;
+    }
+    let thousandths: String = digits.chars().chain("00".chars()).take(3).collect();
+    Some((thousandths.parse().ok()?, rest))
 }
 
-impl Date {
-    fn before(self) -> Option<Self> {
-        let Self { year, month, day } = self;
-        if day > 1 {
-            return Some(Self {
-                day: day - 1,
-                ..self
-            });
-        }
-        let (year, month) = match month {
-            1 if year == 1 => return None,
-            1 => (year - 1, 12),
-            month => (year, month - 1),
-        };
-        let day = length(year, month);
-        Some(Self { year, month, day })
+fn offset(text: &str) -> Option<UtcOffset> {
+    if text.is_empty() || text == "Z" {
+        return Some(UtcOffset::UTC);
     }
-
-    fn after(self) -> Option<Self> {
-        let Self { year, month, day } = self;
-        if day < length(year, month) {
-            return Some(Self {
-                day: day + 1,
-                ..self
-            });
-        }
-        let (year, month) = match month {
-            12 if year == 9999 => return None,
-            12 => (year + 1, 1),
-            month => (year, month + 1),
-        };
-        Some(Self {
-            year,
-            month,
-            day: 1,
-        })
-    }
-}
-
-impl Reader<'_> {
-    fn day(&mut self) -> Option<Date> {
-        let year = self.number(4, 1..=9999)?;
-        self.skip("-")?;
-        let month = self.number(2, 1..=12)?;
-        self.skip("-")?;
-        let day = self.number(2, 1..=length(year, month))?;
-        Some(Date { year, month, day })
-    }
-
-    /// Of an hour and a minute.
-    fn minutes(&mut self) -> Option<i32> {
-        let hours = self.number(2, 0..=23)?;
-        self.skip(":")?;
-        i32::try_from(hours * 60 + self.number(2, 0..=59)?).ok()
-    }
-
-    /// PocketBase cuts what is finer.
-    fn millis(&mut self) -> Option<u32> {
-        if self.skip(".").is_none() {
-            return Some(0);
-        }
-        let end = self.0.find(|character: char| !character.is_ascii_digit());
-        let (digits, left) = self.0.split_at_checked(end.unwrap_or(self.0.len()))?;
-        self.0 = left;
-        if digits.len() > 9 {
-            return None;
-        }
-        digits
-            .get(..3)
-            .map_or_else(|| format!("{digits:0<3}"), str::to_owned)
-            .parse()
-            .ok()
-            .filter(|_| !digits.is_empty())
-    }
-
-    /// In minutes to the east.
-    fn offset(&mut self) -> Option<i32> {
-        if self.0.is_empty() || self.skip("Z").is_some() {
-            return Some(0);
-        }
-        if self.skip("-").is_some() {
-            return self.minutes().map(|minutes| -minutes);
-        }
-        self.skip("+")?;
-        self.minutes()
-    }
-
-    /// So many digits.
-    fn number(&mut self, width: usize, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
-        let (digits, left) = self.0.split_at_checked(width)?;
-        self.0 = left;
-        let all = digits.bytes().all(|digit| digit.is_ascii_digit());
-        let number = digits.parse().ok().filter(|_| all)?;
-        range.contains(&number).then_some(number)
-    }
-
-    fn skip(&mut self, mark: &str) -> Option<()> {
-        self.0 = self.0.strip_prefix(mark)?;
-        Some(())
-    }
-}
-
-fn length(year: u32, month: u32) -> u32 {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    let offset = UtcOffset::parse(text, OFFSET).ok()?;
+    (offset.whole_hours().abs() < 24).then_some(offset)
 }
 
 #[cfg(test)]
