@@ -65,7 +65,7 @@ async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
     if is_chosen("swap") {
         said("swaps")?;
         swap::measure(&mut report, stub).await?;
-        report.note("swap: the aim for write to effect is debounce + 1.5 × load time, like by like");
+        report.note("swap: the aim for write to effect is debounce + 1.5 × load time");
     }
     if is_chosen("hostile") {
         said("hostile rules")?;
