@@ -91,6 +91,20 @@ async fn a_file_that_vanishes_leaves_the_last_good_rules_in_force() {
 }
 
 #[tokio::test]
+async fn a_dropped_in_rule_that_vanishes_does_not_loosen_the_gateway() {
+    let both = |gateway: Setup| {
+        let gateway = gateway.dropped_in("allow_all").dropped_in("deny_all");
+        gateway.judged_by_folder("posts")
+    };
+    let stage = Stage::with(both).await;
+    answers(&stage, 403).await;
+    let denier = stage.gateway.folder().join("rules/deny_all.wasm");
+    fs::remove_file(denier).expect("deletes the rule");
+    told_of(&stage.gateway, "deny_all").await;
+    answers(&stage, 403).await;
+}
+
+#[tokio::test]
 async fn a_request_in_flight_finishes_under_the_rules_it_began_with() {
     let stage = Stage::with(allowing).await;
     let target = record("posts", POST_OF_ALICE);
@@ -226,11 +240,16 @@ async fn answers(stage: &Stage, status: u16) {
 
 /// Waits until the gateway tells its operator that the new set was not taken.
 async fn told(gateway: &TestGateway) {
+    told_of(gateway, "verdict").await;
+}
+
+/// The same, of a rule by another name.
+async fn told_of(gateway: &TestGateway, rule: &str) {
     let problem = async || {
         gateway
             .rejected()
             .await
-            .filter(|problem| problem.contains("verdict"))
+            .filter(|problem| problem.contains(rule))
     };
     eventually("the operator is told of the bad rule", problem).await;
 }
