@@ -38,12 +38,12 @@ lint: deny ## formatting, clippy without warnings, licences and sources of what 
 		(cd $$crate && cargo fmt --all --check && cargo clippy --all-targets -- -D warnings); done
 	cargo deny --workspace check bans licenses sources
 
-# What is measured over sockets is the release build itself: `cargo bench` builds another, with the test
+# What is measured over sockets is the build that is deployed: `cargo bench` makes another, with the test
 # features of the dependencies on.
 bench: rules test-rules ## speed, layer by layer: a table, and target/bench/bench.json
 	gateway/benches/setup
-	cargo build --release --package hapta
-	mkdir -p target/bench && cp target/release/hapta target/bench/hapta
+	cargo build --profile dist --package hapta
+	install -D target/dist/hapta target/bench/hapta
 	HAPTA=$(abspath target/bench/hapta) cargo bench --package hapta --bench bench
 
 setup: pocketbase rules test-rules sdk nextest ## all that the tests need, and no test
