@@ -1,7 +1,7 @@
 //! The listener for operators: health, readiness, status, metrics.
 //!
 //! Health and readiness tell nothing but yes or no, so anybody who reaches the
-//! listener may ask; status and metrics want `HAPTA_ADMIN_KEY`.
+//! listener may ask; the rest wants `HAPTA_ADMIN_KEY`.
 
 use std::sync::Arc;
 
@@ -38,6 +38,7 @@ pub fn router(gateway: Arc<Gateway>, key: Option<&str>) -> Router {
     let guarded = Router::new()
         .route("/status", get(status))
         .route("/metrics", get(metrics))
+        .route("/compat", get(compat))
         .layer(middleware::from_fn_with_state(admin.clone(), guard));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -120,6 +121,16 @@ async fn status(State(admin): State<Admin>) -> Response {
 async fn metrics(State(admin): State<Admin>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], admin.gateway.metrics.text()).into_response()
+}
+
+/// What was let in by observing, as a configuration.
+async fn compat(State(admin): State<Admin>) -> Response {
+    let kind = "text/plain; charset=utf-8";
+    (
+        [(header::CONTENT_TYPE, kind)],
+        admin.gateway.observed.compat(),
+    )
+        .into_response()
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {

@@ -71,6 +71,7 @@ Examples:
   hapta serve                                 hapta.toml in this folder
   hapta serve --config /etc/hapta/hapta.toml
   hapta serve --listen 0.0.0.0:3000           clients connect here
+  hapta serve --pocketbase http://127.0.0.1:8091
   DB_URL=http://127.0.0.1:8091 ADMIN_EMAIL=… ADMIN_PASSWORD=… hapta serve
 
 ",
@@ -85,6 +86,9 @@ struct Options {
     /// Where clients connect, over server.listen of the file.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Where PocketBase is, over pocketbase.url of the file and `DB_URL`.
+    #[arg(long, value_name = "URL")]
+    pocketbase: Option<String>,
     /// How log lines are written.
     #[arg(long, value_enum, default_value = "text")]
     log: LogFormat,
@@ -110,6 +114,7 @@ impl Options {
             environment: Environment::of_process(),
             overrides: Overrides {
                 listen: self.listen,
+                pocketbase: self.pocketbase,
             },
         }
     }

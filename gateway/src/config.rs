@@ -9,14 +9,18 @@ mod pocketbase;
 mod raw;
 mod rules;
 mod server;
+mod surface;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
 pub use pocketbase::PocketBase;
 pub use server::{Admin, Server, Tls};
 
+use crate::operation::ExpandBounds;
+use crate::surface::Surface;
 use crate::{rules as rule_station, sessions};
 
 /// Everything that can be configured, resolved.
@@ -47,6 +51,10 @@ pub struct Serving {
     pub superusers: bool,
     /// How many records of a list may be read to fill one page when rules drop some.
     pub list_scan: u32,
+    /// How much an expand may gather.
+    pub expand: ExpandBounds,
+    /// Routes, pages and names beside PocketBase's records.
+    pub surface: Arc<Surface>,
 }
 
 /// The watcher's times.
@@ -138,6 +146,7 @@ impl Config {
             sessions: sessions::Settings {
                 verified_for: raw.sessions.verified_for,
                 remembered: raw.sessions.remembered,
+                bad_token: raw.sessions.bad_token.into(),
             },
             instances: rules::instances(&raw.rules)?,
             watch: WatchTimes {
@@ -147,6 +156,8 @@ impl Config {
             serving: Serving {
                 superusers,
                 list_scan: raw.rules.list_scan,
+                expand: surface::expand(&raw.expand)?,
+                surface: Arc::new(surface::resolve(&raw.compat, &raw.strict, &raw.pages)?),
             },
             rules: rules::resolve(
                 raw.rules,

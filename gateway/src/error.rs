@@ -7,7 +7,7 @@
 //! told under `data["@gateway"]`, one of a rule under `data["@rule"]`: no field
 //! can have such a name.
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::exchange::BodyMisfit;
@@ -18,6 +18,7 @@ use crate::record::ShapeError;
 use crate::rules::{Denial, Fault, RuleError};
 use crate::schema::PathError;
 use crate::sessions::SessionError;
+use crate::surface::Unnamed;
 use crate::upstream::UpstreamError;
 
 /// Why an exchange ends without what was asked.
@@ -29,6 +30,15 @@ pub enum Error {
     /// No collection of that name, or none that is exposed: the client can't tell.
     #[error("the collection \"{0}\" is not served here")]
     NotExposed(String),
+    /// With the header: PocketBase would write without looking.
+    #[error("the condition {0} is refused: PocketBase would ignore it and write all the same")]
+    Condition(HeaderName),
+    /// A record of an answer with a key that is no field, or a hidden one. To let it
+    /// in is a matter of the configuration.
+    #[error(
+        "a record of PocketBase's answer has a key that is no field; [compat] {0} would let it in"
+    )]
+    Answer(Unnamed),
     /// A superuser route where superusers are not served.
     #[error("superuser routes are not served here")]
     SuperuserRoute,
@@ -126,6 +136,15 @@ pub enum ReachProblem {
     /// The collection, as the schema spells it.
     #[error("a rule may hold back records of \"{0}\"")]
     MayBeDropped(String),
+    /// With the bound, `expand.paths`.
+    #[error("there are more than {0} paths")]
+    TooManyPaths(usize),
+    /// With the bound, `expand.depth`.
+    #[error("it is more than {0} relations deep")]
+    TooDeep(usize),
+    /// With the bound, `expand.many`: each multiplies what PocketBase gathers.
+    #[error("it follows more than {0} relations to many records")]
+    TooWide(usize),
 }
 
 /// Characters of a message, and of a cause in the log.
@@ -168,6 +187,8 @@ impl Error {
             | Self::Upstream(_)
             | Self::Shape(_)
             | Self::Sparse { .. }
+            | Self::Condition(_)
+            | Self::Answer(_)
             | Self::Written(_)
             | Self::Busy
             | Self::Late
@@ -204,6 +225,7 @@ impl Error {
         match self {
             Self::Operation(error) => operation(error),
             Self::NotExposed(_) => (StatusCode::NOT_FOUND, "not_exposed"),
+            Self::Condition(_) => (StatusCode::BAD_REQUEST, "condition"),
             Self::SuperuserRoute => (StatusCode::FORBIDDEN, "superuser_route"),
             Self::NotSuperuser => (StatusCode::FORBIDDEN, "not_superuser"),
             Self::Session(error) => session(error),
@@ -211,13 +233,16 @@ impl Error {
             Self::Reach { problem, .. } => match problem {
                 ReachProblem::Path(_) => (StatusCode::BAD_REQUEST, "unknown_path"),
                 ReachProblem::NotExposed => (StatusCode::FORBIDDEN, "not_exposed"),
+                ReachProblem::TooManyPaths(_)
+                | ReachProblem::TooDeep(_)
+                | ReachProblem::TooWide(_) => (StatusCode::BAD_REQUEST, "expand_too_large"),
                 ReachProblem::MayBeHidden(_) | ReachProblem::MayBeDropped(_) => {
                     (StatusCode::FORBIDDEN, "hidden_field")
                 }
             },
             Self::Rule(error) => rule(error),
             Self::Upstream(error) => upstream(error),
-            Self::Shape(_) => (StatusCode::BAD_GATEWAY, "upstream_shape"),
+            Self::Shape(_) | Self::Answer(_) => (StatusCode::BAD_GATEWAY, "upstream_shape"),
             Self::Sparse { .. } => (StatusCode::BAD_REQUEST, "sparse_list"),
             Self::Written(_) => (StatusCode::BAD_GATEWAY, "written"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
@@ -298,7 +323,8 @@ fn upstream(error: &UpstreamError) -> (StatusCode, &'static str) {
     match error {
         UpstreamError::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_away"),
         UpstreamError::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_late"),
-        UpstreamError::TooLarge(_) => (StatusCode::BAD_GATEWAY, "upstream_too_large"),
+        // It is the request that asked for so much.
+        UpstreamError::TooLarge(_) => (StatusCode::BAD_REQUEST, "answer_too_large"),
         UpstreamError::Garbled(_) | UpstreamError::Schema(_) => {
             (StatusCode::BAD_GATEWAY, "upstream_shape")
         }

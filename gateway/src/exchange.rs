@@ -10,12 +10,14 @@ pub mod write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use crate::operation::Operation;
+use crate::operation::{Operation, RecordQuery};
 use crate::principal::Principal;
 use crate::schema::Collection;
+use crate::surface::{Surface, Unnamed};
 
 /// A request, understood. It never changes: what rules edit travels beside it.
 #[derive(Debug)]
@@ -41,8 +43,19 @@ pub struct Client {
     pub address: IpAddr,
     /// As received. Rules may read most of them; few go upstream.
     pub headers: HeaderMap,
-    /// Whether it asks for a file, whose headers (ranges, conditions) matter upstream.
+    /// Whether the answer is passed on as it comes: ranges and conditions matter upstream.
     pub wants_file: bool,
+    /// What is served beside records, as it was when the request came in.
+    pub surface: Arc<Surface>,
+}
+
+/// A body that nobody here reads.
+#[derive(Clone, Debug)]
+pub struct AsSent {
+    /// As sent, if it was.
+    pub content_type: Option<HeaderValue>,
+    /// Within `server.max_body`.
+    pub bytes: Bytes,
 }
 
 /// Why a body does not fit its operation.
@@ -59,6 +72,15 @@ pub enum BodyMisfit {
     NoObject,
 }
 
+/// A body that fits its operation.
+#[derive(Debug)]
+pub struct Held {
+    /// As it goes to PocketBase.
+    pub body: Value,
+    /// The keys that were let in only because the gateway observes.
+    pub unnamed: Vec<Unnamed>,
+}
+
 /// Holds a body against what its operation takes, whoever wrote it.
 ///
 /// # Errors
@@ -68,14 +90,28 @@ pub fn hold_body(
     operation: &Operation,
     collection: Option<&Collection>,
     body: Value,
-) -> Result<Value, BodyMisfit> {
-    match (operation, collection, body) {
+    surface: &Surface,
+) -> Result<Held, BodyMisfit> {
+    let mut unnamed = Vec::new();
+    let body = match (operation, collection, body) {
         (operation, Some(collection), Value::Object(body)) if operation.writes_record() => {
-            Ok(Value::Object(write::check_record_body(body, collection)?))
+            let mut admits = |key: &str| surface.admits(of_body(collection, key), &mut unnamed);
+            write::check_record_body(body, collection, &mut admits)?.into()
         }
-        (operation, Some(_), _) if operation.writes_record() => Err(BodyMisfit::NoObject),
-        (Operation::AuthWithPassword { .. }, _, body) => Ok(login::Login::parse(body)?.to_body()),
-        (_, _, body) => Ok(body),
+        (operation, Some(_), _) if operation.writes_record() => return Err(BodyMisfit::NoObject),
+        (Operation::AuthWithPassword { .. }, Some(collection), body) => {
+            let mut admits = |key: &str| surface.admits(of_body(collection, key), &mut unnamed);
+            login::Login::parse(body, &mut admits)?.to_body()
+        }
+        (_, _, body) => body,
+    };
+    Ok(Held { body, unnamed })
+}
+
+fn of_body(collection: &Collection, key: &str) -> Unnamed {
+    Unnamed::Body {
+        collection: collection.name.clone(),
+        key: key.to_owned(),
     }
 }
 
@@ -85,7 +121,9 @@ impl Exchange {
     #[must_use]
     pub fn nothing() -> Self {
         Self {
-            operation: Operation::Health,
+            operation: Operation::Health {
+                query: RecordQuery::default(),
+            },
             collection: None,
             expanded: Vec::new(),
             principal: Principal::Guest,
@@ -93,6 +131,7 @@ impl Exchange {
                 address: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 headers: HeaderMap::new(),
                 wants_file: false,
+                surface: Arc::default(),
             },
             received_ms: 0,
         }

@@ -7,10 +7,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, Server, Serving};
-use crate::rules::{Engine, EngineError, Generation, GenerationError};
+use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS};
 use crate::schema::Schema;
 use crate::sessions::Sessions;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Observed};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// The gateway: everything that a request meets.
@@ -21,6 +21,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// Counts what the pipeline, the listeners and the reloads do.
     pub metrics: Metrics,
+    /// Keeps what was let in without being named.
+    pub observed: Observed,
     /// The bounds of the doors.
     pub server: Server,
     /// A permit for each request that may be under way.
@@ -91,6 +93,7 @@ impl Gateway {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             upstream,
             metrics,
+            observed: Observed::default(),
             under_way: Arc::new(Semaphore::new(config.server.max_requests)),
             server: config.server.clone(),
             engine,
@@ -187,6 +190,9 @@ impl InForce {
 /// Every exposed collection must be there, spelled as PocketBase spells it.
 fn check_collections(config: &Config, schema: &Schema) -> Result<(), BuildError> {
     let is_there = |name: &str| {
+        if name == OTHERS {
+            return true;
+        }
         schema
             .by_name(name)
             .is_some_and(|collection| collection.name == name)

@@ -10,7 +10,7 @@
 //! # The modules, in reading order
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
-//!   [`schema`], [`filter`], [`record`]
+//!   [`schema`], [`filter`], [`record`], [`surface`]
 //! - under the stations: [`upstream`]
 //! - the stations: [`sessions`], [`rules`]
 //! - the conductor: [`gateway`], [`pipeline`]
@@ -39,6 +39,7 @@ pub mod operation;
 pub mod principal;
 pub mod record;
 pub mod schema;
+pub mod surface;
 
 pub mod upstream;
 

@@ -4,6 +4,7 @@
 //! canonical request for PocketBase is written. Whatever has no place in it
 //! is refused, so there is no second spelling of anything.
 
+mod error;
 mod expand;
 mod fields;
 mod kind;
@@ -17,19 +18,24 @@ mod sort;
 mod tests;
 mod upstream;
 
-pub use expand::Expand;
+pub use error::OperationError;
+pub use expand::{Expand, ExpandBounds};
 pub use fields::Fields;
 pub use query::{DownloadQuery, ListQuery, RecordQuery};
-pub use routes::{ROUTES, Route, State, Who};
+pub use routes::{Answer, Query, ROUTES, Route, State, Takes, Who};
 pub use sort::{Sort, SortKey};
 
 use crate::filter::{Filter, FilterError, Parameter};
+use crate::surface::{Surface, Unnamed};
 
 /// One thing that a client may ask of PocketBase.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     /// `GET /api/health`.
-    Health,
+    Health {
+        /// How it is told; nothing can be expanded.
+        query: RecordQuery,
+    },
     /// `GET /api/collections/{collection}/records`.
     List {
         /// Whose records.
@@ -68,6 +74,8 @@ pub enum Operation {
         collection: CollectionRef,
         /// Which record.
         id: RecordId,
+        /// Parameters that the configuration lets in.
+        also: Vec<(String, String)>,
     },
     /// `GET /api/collections/{collection}/auth-methods`.
     AuthMethods {
@@ -102,7 +110,23 @@ pub enum Operation {
         query: DownloadQuery,
     },
     /// One of PocketBase's own superuser routes: all of them, or none.
-    Superuser(SuperuserRequest),
+    Superuser(PlainRequest),
+    /// A route of hooks, or of an application built on PocketBase, that the
+    /// configuration lets in.
+    Custom(PlainRequest),
+    /// A page of PocketBase's dashboard, or what belongs to one.
+    Dashboard(Page),
+    /// A file of PocketBase's public folder.
+    Static(Page),
+}
+
+/// An operation as it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// What is asked.
+    pub operation: Operation,
+    /// What was let in only because the gateway observes.
+    pub unnamed: Vec<Unnamed>,
 }
 
 /// A collection as a client names it: by name in any ASCII case, or by id.
@@ -120,15 +144,24 @@ pub struct RecordId(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
-/// A request to a superuser route, its segments decoded and checked.
+/// A request that is passed on as it is, its segments decoded and checked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SuperuserRequest {
+pub struct PlainRequest {
     /// As sent, but GET for HEAD.
     pub method: http::Method,
-    /// The path after `/api/`, decoded; printing encodes each segment again.
+    /// The path, decoded; printing encodes each segment again.
     pub segments: Vec<String>,
     /// Decoded pairs, no key twice.
     pub query: Vec<(String, String)>,
+}
+
+/// A page or a file, by its path alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Decoded; printing encodes each segment again.
+    pub segments: Vec<String>,
+    /// Whether the path ends in a slash, as that of a folder does.
+    pub is_folder: bool,
 }
 
 /// Which operation, without its particulars: the word in rules, configuration,
@@ -157,6 +190,12 @@ pub enum OperationKind {
     Health,
     /// Any of PocketBase's own superuser routes.
     Superuser,
+    /// A route that the configuration lets in.
+    Custom,
+    /// PocketBase's dashboard.
+    Dashboard,
+    /// PocketBase's public folder.
+    Static,
 }
 
 /// Whether an operation looks at who asks.
@@ -170,50 +209,10 @@ pub enum Identity {
     Required,
 }
 
-/// Why a request line is no operation.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub enum OperationError {
-    /// No route of PocketBase.
-    #[error("no such route")]
-    UnknownRoute,
-    /// A route of PocketBase that is not served here.
-    #[error("this gateway does not serve the operation {operation}")]
-    NotServed {
-        /// As in the table of routes.
-        operation: &'static str,
-    },
-    /// A path in a spelling that PocketBase might read differently.
-    #[error("the path is refused: {0}")]
-    Path(&'static str),
-    /// A parameter of the query string.
-    #[error("the query parameter \"{key}\" is refused: {problem}")]
-    Query {
-        /// Its name, decoded.
-        key: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// One part of a parameter that is a list.
-    #[error("the query parameter \"{key}\" is refused at \"{part}\": {problem}")]
-    Part {
-        /// The parameter's name.
-        key: &'static str,
-        /// The part as sent.
-        part: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A query string that can't be split into pairs without doubt.
-    #[error("the query string is refused: {0}")]
-    QueryString(&'static str),
-    /// A filter that PocketBase would not read as it was meant.
-    #[error("the filter is refused: {0}")]
-    Filter(#[from] FilterError),
-}
-
 impl Operation {
-    /// Reads a request line. `path` and `query` are raw, as they came in
-    /// origin form; HEAD is read as GET.
+    /// Reads a request line, where `surface` says what is served beside
+    /// records. `path` and `query` are raw, as they came in origin form; HEAD is
+    /// read as GET.
     ///
     /// # Errors
     /// Whatever is not one of the operations in its one spelling.
@@ -221,8 +220,9 @@ impl Operation {
         method: &http::Method,
         path: &str,
         query: Option<&str>,
-    ) -> Result<Self, OperationError> {
-        parse::operation(method, path, query)
+        surface: &Surface,
+    ) -> Result<Asked, OperationError> {
+        parse::operation(method, path, query, surface)
     }
 
     /// To read one record as it is stored, which only a superuser may: a filter
@@ -250,7 +250,7 @@ impl Operation {
     #[must_use]
     pub fn kind(&self) -> OperationKind {
         match self {
-            Self::Health => OperationKind::Health,
+            Self::Health { .. } => OperationKind::Health,
             Self::List { .. } => OperationKind::List,
             Self::View { .. } => OperationKind::View,
             Self::Create { .. } => OperationKind::Create,
@@ -261,6 +261,9 @@ impl Operation {
             Self::AuthRefresh { .. } => OperationKind::AuthRefresh,
             Self::Download { .. } => OperationKind::Download,
             Self::Superuser(_) => OperationKind::Superuser,
+            Self::Custom(_) => OperationKind::Custom,
+            Self::Dashboard(_) => OperationKind::Dashboard,
+            Self::Static(_) => OperationKind::Static,
         }
     }
 
@@ -268,7 +271,11 @@ impl Operation {
     #[must_use]
     pub fn collection(&self) -> Option<&CollectionRef> {
         match self {
-            Self::Health | Self::Superuser(_) => None,
+            Self::Health { .. }
+            | Self::Superuser(_)
+            | Self::Custom(_)
+            | Self::Dashboard(_)
+            | Self::Static(_) => None,
             Self::List { collection, .. }
             | Self::View { collection, .. }
             | Self::Create { collection, .. }
@@ -289,13 +296,16 @@ impl Operation {
             | Self::Update { id, .. }
             | Self::Delete { id, .. }
             | Self::Download { id, .. } => Some(id),
-            Self::Health
+            Self::Health { .. }
             | Self::List { .. }
             | Self::Create { .. }
             | Self::AuthMethods { .. }
             | Self::AuthWithPassword { .. }
             | Self::AuthRefresh { .. }
-            | Self::Superuser(_) => None,
+            | Self::Superuser(_)
+            | Self::Custom(_)
+            | Self::Dashboard(_)
+            | Self::Static(_) => None,
         }
     }
 
@@ -304,13 +314,19 @@ impl Operation {
     pub fn fields(&self) -> Option<&Fields> {
         match self {
             Self::List { query, .. } => query.fields.as_ref(),
-            Self::View { query, .. }
+            Self::Health { query }
+            | Self::View { query, .. }
             | Self::Create { query, .. }
             | Self::Update { query, .. }
             | Self::AuthMethods { query, .. }
             | Self::AuthWithPassword { query, .. }
             | Self::AuthRefresh { query, .. } => query.fields.as_ref(),
-            Self::Health | Self::Delete { .. } | Self::Download { .. } | Self::Superuser(_) => None,
+            Self::Delete { .. }
+            | Self::Download { .. }
+            | Self::Superuser(_)
+            | Self::Custom(_)
+            | Self::Dashboard(_)
+            | Self::Static(_) => None,
         }
     }
 
@@ -325,7 +341,13 @@ impl Operation {
             | Self::AuthMethods { query, .. }
             | Self::AuthWithPassword { query, .. }
             | Self::AuthRefresh { query, .. } => Some(&query.expand),
-            Self::Health | Self::Delete { .. } | Self::Download { .. } | Self::Superuser(_) => None,
+            Self::Health { .. }
+            | Self::Delete { .. }
+            | Self::Download { .. }
+            | Self::Superuser(_)
+            | Self::Custom(_)
+            | Self::Dashboard(_)
+            | Self::Static(_) => None,
         }
     }
 
@@ -333,16 +355,19 @@ impl Operation {
     #[must_use]
     pub fn identity(&self) -> Identity {
         match self {
-            Self::Health | Self::AuthMethods { .. } | Self::AuthWithPassword { .. } => {
-                Identity::Ignored
-            }
+            Self::Health { .. }
+            | Self::AuthMethods { .. }
+            | Self::AuthWithPassword { .. }
+            | Self::Dashboard(_)
+            | Self::Static(_) => Identity::Ignored,
             Self::AuthRefresh { .. } | Self::Superuser(_) => Identity::Required,
             Self::List { .. }
             | Self::View { .. }
             | Self::Create { .. }
             | Self::Update { .. }
             | Self::Delete { .. }
-            | Self::Download { .. } => Identity::Optional,
+            | Self::Download { .. }
+            | Self::Custom(_) => Identity::Optional,
         }
     }
 
@@ -350,6 +375,42 @@ impl Operation {
     #[must_use]
     pub fn writes_record(&self) -> bool {
         matches!(self, Self::Create { .. } | Self::Update { .. })
+    }
+
+    /// Whether its answer is passed on as it comes, and not read as JSON.
+    #[must_use]
+    pub fn is_streamed(&self) -> bool {
+        match self {
+            Self::Download { .. } | Self::Custom(_) | Self::Dashboard(_) | Self::Static(_) => true,
+            Self::Health { .. }
+            | Self::List { .. }
+            | Self::View { .. }
+            | Self::Create { .. }
+            | Self::Update { .. }
+            | Self::Delete { .. }
+            | Self::AuthMethods { .. }
+            | Self::AuthWithPassword { .. }
+            | Self::AuthRefresh { .. }
+            | Self::Superuser(_) => false,
+        }
+    }
+
+    /// Parameters of the query that only the configuration lets in.
+    #[must_use]
+    pub fn also(&self) -> &[(String, String)] {
+        match self {
+            Self::List { query, .. } => &query.also,
+            Self::Health { query }
+            | Self::View { query, .. }
+            | Self::Create { query, .. }
+            | Self::Update { query, .. }
+            | Self::AuthMethods { query, .. }
+            | Self::AuthWithPassword { query, .. }
+            | Self::AuthRefresh { query, .. } => &query.also,
+            Self::Download { query, .. } => &query.also,
+            Self::Delete { also, .. } => also,
+            Self::Superuser(_) | Self::Custom(_) | Self::Dashboard(_) | Self::Static(_) => &[],
+        }
     }
 
     /// A query parameter as it goes to PocketBase.
@@ -367,14 +428,16 @@ impl Operation {
     pub fn is_write(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => true,
-            Self::Superuser(request) => request.method != http::Method::GET,
-            Self::Health
+            Self::Superuser(request) | Self::Custom(request) => request.method != http::Method::GET,
+            Self::Health { .. }
             | Self::List { .. }
             | Self::View { .. }
             | Self::AuthMethods { .. }
             | Self::AuthWithPassword { .. }
             | Self::AuthRefresh { .. }
-            | Self::Download { .. } => false,
+            | Self::Download { .. }
+            | Self::Dashboard(_)
+            | Self::Static(_) => false,
         }
     }
 }

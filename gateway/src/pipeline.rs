@@ -5,7 +5,10 @@
 //! nothing but a [`Permitted`], and only `permit` makes one:
 //! what the rules have not passed can't be sent.
 
+mod answer;
+mod as_sent;
 mod body;
+mod conditions;
 mod fetch;
 mod fill;
 mod permit;
@@ -18,7 +21,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use serde_json::Value;
 
@@ -115,10 +118,7 @@ impl Response {
             HeaderValue::from_static("application/json"),
         );
         guard(&mut headers);
-        headers.insert(
-            header::X_FRAME_OPTIONS,
-            HeaderValue::from_static("SAMEORIGIN"),
-        );
+        frame(&mut headers);
         Self {
             status,
             headers,
@@ -127,8 +127,9 @@ impl Response {
     }
 
     pub(crate) fn empty(status: StatusCode) -> Self {
-        let mut headers = HeaderMap::with_capacity(4);
+        let mut headers = HeaderMap::with_capacity(8);
         guard(&mut headers);
+        frame(&mut headers);
         Self {
             status,
             headers,
@@ -139,6 +140,9 @@ impl Response {
     pub(crate) fn file(mut file: FileBody) -> Self {
         let mut headers = std::mem::take(&mut file.headers);
         guard(&mut headers);
+        if file.is_page {
+            frame(&mut headers);
+        }
         Self {
             status: file.status,
             headers,
@@ -153,7 +157,19 @@ pub(crate) fn refuse(error: &Error) -> Response {
     Response::json(told.status, &told.body)
 }
 
+/// Of everything but the files of records, which PocketBase lets others show.
+fn frame(headers: &mut HeaderMap) {
+    headers.insert(
+        header::X_FRAME_OPTIONS,
+        HeaderValue::from_static("SAMEORIGIN"),
+    );
+}
+
 fn guard(headers: &mut HeaderMap) {
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

@@ -142,6 +142,11 @@ impl Records {
         self.shape != Shape::List
     }
 
+    /// Every record that is not handed out yet, the expanded ones too.
+    pub fn each(&self) -> impl Iterator<Item = &Value> {
+        self.nodes.iter().map(|node| &node.record)
+    }
+
     /// The next record. The one before it is left out unless it was put back.
     pub fn next_record(&mut self) -> Option<Taken> {
         let position = self.order.next()?;

@@ -39,7 +39,7 @@ pub use host::{DocumentHandle, RequestHandle, ResponseHandle};
 pub use manifest::{Hooks, Manifest, Removal};
 pub use problem::{LoadError, LoadProblem};
 pub use release::{Leaving, Released};
-pub use set::{Chain, Generation, GenerationError};
+pub use set::{Chain, Generation, GenerationError, OTHERS};
 pub use watch::{Watch, WatchError};
 
 use self::host::CallState;

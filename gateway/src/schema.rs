@@ -11,6 +11,8 @@ mod relation;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::operation::CollectionRef;
 
 pub use expand::{Hop, resolve};
@@ -110,6 +112,18 @@ pub enum FieldKind {
     Other,
 }
 
+/// Whether hidden fields are told to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// To superusers.
+    Told,
+    /// To everybody else.
+    Untold,
+}
+
+/// What PocketBase tells of each record beside its fields.
+const RECORD_KEYS: [&str; 3] = ["collectionId", "collectionName", "expand"];
+
 /// The answer of PocketBase to `GET /api/collections` has not the shape it should.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the list of collections is not as expected at \"{place}\": {problem}")]
@@ -154,6 +168,21 @@ impl Collection {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The keys of a record that are none of its fields, or, unless hidden
+    /// fields are told, hidden ones.
+    pub fn unknown_keys<'a>(
+        &'a self,
+        record: &'a Map<String, Value>,
+        hidden: Hidden,
+    ) -> impl Iterator<Item = &'a str> {
+        record.keys().map(String::as_str).filter(move |key| {
+            !RECORD_KEYS.contains(key)
+                && self
+                    .field(key)
+                    .is_none_or(|field| field.hidden && hidden == Hidden::Untold)
+        })
     }
 
     /// Whether its records can log in.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -47,6 +48,8 @@ pub struct ConfigFile {
 pub struct Overrides {
     /// Over `server.listen`.
     pub listen: Option<SocketAddr>,
+    /// Over `pocketbase.url` and `DB_URL`.
+    pub pocketbase: Option<String>,
 }
 
 /// A gateway that serves.
@@ -139,10 +142,7 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
     };
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let router = doors::http::router(Arc::clone(&gateway))
-        .layer(CatchPanicLayer::custom(accept::panicked))
-        // Outermost: a page must be able to read the answer to a panic too.
-        .layer(cors(&config.server));
+    let router = layered(&gateway, &config.server);
     let bounds = config.server.clone();
     let door = accept::Door {
         bounds,
@@ -182,6 +182,18 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         tasks,
         child: Supervised(None),
     })
+}
+
+/// The door for HTTP with what lies around it, innermost first.
+fn layered(gateway: &Arc<Gateway>, server: &Server) -> axum::Router {
+    doors::http::router(Arc::clone(gateway))
+        .layer(CatchPanicLayer::custom(accept::panicked))
+        // A page must be able to read the answer to a panic too.
+        .layer(cors(server))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(gateway),
+            accept::preflight,
+        ))
 }
 
 /// Waits for PocketBase and builds the gateway.

@@ -30,6 +30,17 @@ pub struct Settings {
     pub verified_for: Duration,
     /// How many answers are kept.
     pub remembered: usize,
+    /// What becomes of a token that is not good.
+    pub bad_token: BadToken,
+}
+
+/// What becomes of a request with a token that is not good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadToken {
+    /// It is refused.
+    Refuse,
+    /// It is a guest's, as PocketBase has it.
+    Guest,
 }
 
 /// Looks up who asks.
@@ -73,6 +84,17 @@ pub enum SessionError {
     /// PocketBase said neither yes nor no.
     #[error("{0}")]
     Upstream(Arc<UpstreamError>),
+}
+
+impl SessionError {
+    /// Whether it is the token that is not good, and nothing else.
+    fn is_of_the_token(&self) -> bool {
+        match self {
+            Self::Header | Self::Token(_) | Self::Collection | Self::Refused => true,
+            // A superuser is refused, not demoted.
+            Self::Superuser | Self::Missing | Self::Upstream(_) => false,
+        }
+    }
 }
 
 /// SHA-256 of the token.
@@ -137,11 +159,40 @@ impl Sessions {
         if identity == Identity::Ignored {
             return Ok(Principal::Guest);
         }
+        match self.found(admits, client, schema).await {
+            Ok(Some(principal)) => Ok(principal),
+            Ok(None) => nobody(identity),
+            // There may be a newer schema that has its collection.
+            Err(SessionError::Collection) => Err(SessionError::Collection),
+            Err(error) => self.forgive(error, identity),
+        }
+    }
+
+    /// Who asks with a token that is not good, if that is a guest.
+    ///
+    /// # Errors
+    ///
+    /// The one given, where such tokens are refused, or where it is not the token's.
+    pub fn forgive(
+        &self,
+        error: SessionError,
+        identity: Identity,
+    ) -> Result<Principal, SessionError> {
+        match (self.settings.bad_token, error.is_of_the_token()) {
+            (BadToken::Guest, true) => nobody(identity),
+            (BadToken::Refuse, _) | (BadToken::Guest, false) => Err(error),
+        }
+    }
+
+    /// Who the token that was sent belongs to; none: none was sent.
+    async fn found(
+        &self,
+        admits: Admits,
+        client: &Client,
+        schema: &Schema,
+    ) -> Result<Option<Principal>, SessionError> {
         let Some(token) = sent(&client.headers)? else {
-            return match identity {
-                Identity::Required => Err(SessionError::Missing),
-                Identity::Optional | Identity::Ignored => Ok(Principal::Guest),
-            };
+            return Ok(None);
         };
         let now = SystemTime::now();
         let claims = token::read(token.expose(), now)?;
@@ -162,7 +213,7 @@ impl Sessions {
         });
         let Ok(answer) = answer.await;
         match answer.said {
-            Said::Good(principal) => Ok(principal),
+            Said::Good(principal) => Ok(Some(principal)),
             Said::Refused => Err(SessionError::Refused),
             Said::Nothing(error) => Err(SessionError::Upstream(error)),
         }
@@ -242,6 +293,13 @@ fn sent(headers: &http::HeaderMap) -> Result<Option<Token>, SessionError> {
         return Err(SessionError::Header);
     }
     Ok(Some(Token::new(token)))
+}
+
+fn nobody(identity: Identity) -> Result<Principal, SessionError> {
+    match identity {
+        Identity::Required => Err(SessionError::Missing),
+        Identity::Optional | Identity::Ignored => Ok(Principal::Guest),
+    }
 }
 
 fn named(record: &Value, id: &str) -> bool {

@@ -1,8 +1,10 @@
 //! What the gateway tells of itself: logs and metrics.
 
 mod metrics;
+mod observed;
 
-pub use metrics::{ExchangeLabels, Metrics, ReloadLabels, RuleLabels};
+pub use metrics::{ExchangeLabels, Metrics, ReloadLabels, RuleLabels, UnnamedLabels};
+pub use observed::{Noted, Observed};
 
 use std::io::IsTerminal;
 

@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use bytesize::ByteSize;
 use http::{HeaderName, Method, StatusCode, Uri};
 use serde_json::Value;
@@ -27,7 +26,7 @@ pub use reply::{FileBody, Reply};
 use self::catalogue::Catalogue;
 use self::client::{Client, Outgoing};
 use self::superuser::Superuser;
-use crate::exchange::{self, Exchange};
+use crate::exchange::{self, AsSent, Exchange};
 use crate::operation::{Operation, RecordId};
 use crate::principal::Token;
 use crate::schema::{Collection, Schema, SchemaError};
@@ -82,7 +81,7 @@ pub enum UpstreamError {
     #[error("PocketBase did not answer within {0:?}")]
     Late(Duration),
     /// With the bound, [`Settings::max_response`].
-    #[error("the answer of PocketBase is larger than {0}")]
+    #[error("the answer would be larger than {0}; ask for fewer records, or expand less")]
     TooLarge(ByteSize),
     /// An answer of a shape that PocketBase doesn't have.
     #[error("the answer of PocketBase is not as expected: {0}")]
@@ -96,6 +95,17 @@ pub enum UpstreamError {
     /// The gateway's own credential doesn't work.
     #[error("PocketBase does not accept the gateway's superuser credential: {0}")]
     Credential(String),
+}
+
+/// The body of a request for PocketBase.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// None.
+    None,
+    /// Printed anew.
+    Json(&'a Value),
+    /// For a route that is let in as it is.
+    AsSent(&'a AsSent),
 }
 
 impl Upstream {
@@ -155,7 +165,7 @@ impl Upstream {
         &self,
         exchange: &Exchange,
         operation: &Operation,
-        body: Option<&Value>,
+        payload: Payload<'_>,
     ) -> Result<Reply, UpstreamError> {
         let collection = exchange
             .collection
@@ -164,18 +174,25 @@ impl Upstream {
         let request = Outgoing {
             method: operation.upstream_method(),
             path_and_query: operation.upstream_path_and_query(collection),
-            body: body.map(|body| Bytes::from(body.to_string())),
+            body: payload.into(),
             token: exchange
                 .principal
                 .record()
                 .map(|vouched| vouched.token.clone()),
             client: Some(&exchange.client),
         };
-        if matches!(operation, Operation::Download { .. }) {
-            let response = self.client.send(request).await?;
-            return reply::file(response, &self.settings).await;
+        if !operation.is_streamed() {
+            return reply::json(self.client.json(request).await?);
         }
-        reply::json(self.client.json(request).await?)
+        let path = request.path_and_query.clone();
+        let response = self.client.send(request).await?;
+        match operation {
+            Operation::Custom(_) => Ok(reply::custom(response, &self.settings.url)),
+            Operation::Dashboard(_) | Operation::Static(_) => {
+                reply::page(response, &path, &self.settings).await
+            }
+            _ => reply::file(response, &self.settings).await,
+        }
     }
 
     /// Asks PocketBase whether a token is good. None: it is not.
@@ -192,7 +209,7 @@ impl Upstream {
         let request = Outgoing {
             method: Method::POST,
             path_and_query: format!("/api/collections/{}/auth-refresh", collection.name),
-            body: None,
+            body: client::Written::default(),
             token: Some(token.clone()),
             // Where PocketBase limits rates, it is the client that is counted.
             client: Some(client),

@@ -150,10 +150,14 @@ async fn status_tells_what_is_in_force_and_why_the_last_reload_failed() {
 
 #[tokio::test]
 async fn metrics_have_every_name_of_their_table() {
-    let stage =
-        Stage::with(|gateway| gateway.rule("deny_all").judged("posts", &["deny_all"])).await;
-    stage.guest().get(&records("posts")).await.refused(403);
+    let stage = Stage::with(|gateway| {
+        let gateway = gateway.rule("deny_all").judged("posts", &["deny_all"]);
+        gateway.also("[strict]\nmode = \"observe\"")
+    })
+    .await;
     // What has never happened has no line: so one of each.
+    let target = format!("{}?tenant=1", records("posts"));
+    stage.guest().get(&target).await.refused(403);
     stage
         .gateway
         .replace_rule("deny_all", &rules::bytes("noter"));

@@ -45,6 +45,7 @@ const LAYERS: &[Layer] = &[
             "schema",
             "filter",
             "record",
+            "surface",
         ],
         among_themselves: true,
     },

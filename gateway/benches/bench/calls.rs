@@ -22,6 +22,7 @@ use hapta::principal::{Principal, Token, Vouched};
 use hapta::record::{Records, Shape};
 use hapta::rules::{Dossier, Engine, Exposed, Generation, Leaving, Limits, Settings, Source};
 use hapta::schema::Schema;
+use hapta::surface::Surface;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -177,7 +178,7 @@ fn exchange(
     principal: Principal,
 ) -> anyhow::Result<Arc<Exchange>> {
     Ok(Arc::new(Exchange {
-        operation: Operation::parse(method, path, None)?,
+        operation: Operation::parse(method, path, None, &Surface::default())?.operation,
         expanded: Vec::new(),
         collection: schema.by_name("users").cloned(),
         principal,
@@ -185,6 +186,7 @@ fn exchange(
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             headers: HeaderMap::new(),
             wants_file: false,
+            surface: Arc::default(),
         },
         received_ms: 0,
     }))

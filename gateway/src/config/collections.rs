@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{ConfigError, invalid, raw};
-use crate::rules::Exposed;
+use crate::rules::{Exposed, OTHERS};
 
 const SUPERUSERS: &str = "_superusers";
 
@@ -17,6 +17,12 @@ pub(super) fn resolve(
     for (name, collection) in raw {
         let key = format!("collections.{name}");
         let how = judges(&key, collection.rules)?;
+        if name == OTHERS && how == Exposed::Folder {
+            return Err(invalid(
+                key,
+                "cannot say \"folder\"; name rules, or \"pocketbase\"",
+            ));
+        }
         if how == Exposed::Folder && folder.is_none() {
             return Err(invalid(key, "says \"folder\", but rules.folder is not set"));
         }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use crate::operation::ExpandBounds;
+
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,14 @@ pub(super) struct File {
     pub(super) rule: Vec<Rule>,
     #[serde(default)]
     pub(super) collections: BTreeMap<String, Collection>,
+    #[serde(default)]
+    pub(super) expand: Expand,
+    #[serde(default)]
+    pub(super) pages: Pages,
+    #[serde(default)]
+    pub(super) compat: Compat,
+    #[serde(default)]
+    pub(super) strict: Strict,
 }
 
 /// `[server]`: where clients connect.
@@ -108,6 +118,15 @@ pub(super) struct Sessions {
     #[serde(with = "humantime_serde")]
     pub(super) verified_for: Duration,
     pub(super) remembered: usize,
+    pub(super) bad_token: BadToken,
+}
+
+/// `sessions.bad_token`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum BadToken {
+    Refuse,
+    Guest,
 }
 
 /// `[superusers]`.
@@ -181,6 +200,66 @@ pub(super) enum Judges {
     Names(Vec<String>),
 }
 
+/// `[expand]`: how much an expand may gather.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Expand {
+    pub(super) paths: usize,
+    pub(super) depth: usize,
+    pub(super) many: usize,
+}
+
+/// `[pages]`: what PocketBase serves to browsers beside its API.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Pages {
+    pub(super) dashboard: Switch,
+    pub(super) files: Vec<String>,
+}
+
+/// `[compat]`: what an application needs beyond PocketBase's own surface.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Compat {
+    pub(super) routes: Vec<String>,
+    pub(super) query: Vec<String>,
+    pub(super) headers: Vec<String>,
+    pub(super) body: Vec<String>,
+    pub(super) answer: Vec<String>,
+}
+
+/// `[strict]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Strict {
+    pub(super) mode: Mode,
+}
+
+/// `strict.mode`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Mode {
+    #[default]
+    Enforce,
+    Observe,
+}
+
+impl Default for Expand {
+    fn default() -> Self {
+        let ExpandBounds { paths, depth, many } = ExpandBounds::default();
+        Self { paths, depth, many }
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self {
+            dashboard: Switch::Off,
+            files: Vec::new(),
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -218,6 +297,7 @@ impl Default for Sessions {
         Self {
             verified_for: Duration::from_secs(5),
             remembered: 10_000,
+            bad_token: BadToken::Refuse,
         }
     }
 }

@@ -201,6 +201,26 @@ fn the_example_loads_and_is_the_default_but_for_places() {
 }
 
 #[test]
+fn the_transparent_example_needs_a_place_and_a_superuser_and_nothing_else() {
+    let transparent = include_str!("../../examples/transparent.toml");
+    let environment = Environment {
+        db_url: Some("http://127.0.0.1:8091".to_owned()),
+        admin_email: Some("a@example.com".to_owned()),
+        admin_password: Some("secret".to_owned()),
+        ..Environment::default()
+    };
+    let config = Config::parse(transparent, Path::new("/"), &environment).unwrap();
+    assert!(config.serving.superusers && config.serving.surface.dashboard);
+    assert_eq!(config.rules.exposed.len(), 6);
+    let nowhere = Environment {
+        db_url: None,
+        ..environment
+    };
+    let error = Config::parse(transparent, Path::new("/"), &nowhere).unwrap_err();
+    assert!(error.to_string().contains("needs a url"), "{error}");
+}
+
+#[test]
 fn the_example_has_every_key() {
     // Settings that are left out begin right after their `#`, comments after a space.
     let full: Vec<&str> = EXAMPLE

@@ -18,6 +18,8 @@ pub struct Login {
     pub identity_field: Option<String>,
     /// The first of two steps, when this is the second.
     pub mfa_id: Option<String>,
+    /// Keys that the configuration lets in.
+    pub also: Map<String, Value>,
 }
 
 /// Why a body is no login.
@@ -50,21 +52,27 @@ pub enum LoginError {
 const LONGEST: usize = 4 * 255;
 
 impl Login {
-    /// Reads a parsed body.
+    /// Reads a parsed body. `admits` says which keys beside its own are let in;
+    /// none that differs from one of those in nothing but case.
     ///
     /// # Errors
     /// Any other shape.
-    pub fn parse(body: Value) -> Result<Self, LoginError> {
+    pub fn parse(body: Value, admits: &mut dyn FnMut(&str) -> bool) -> Result<Self, LoginError> {
         let Value::Object(body) = body else {
             return Err(LoginError::NoObject);
         };
         let (mut identity, mut password, mut identity_field, mut mfa_id) = (None, None, None, None);
+        let mut also = Map::new();
         for (key, value) in body {
             let place = match key.as_str() {
                 "identity" => &mut identity,
                 "password" => &mut password,
                 "identityField" => &mut identity_field,
                 "mfaId" => &mut mfa_id,
+                other if !is_other_case(other) && admits(other) => {
+                    also.insert(key, value);
+                    continue;
+                }
                 _ => return Err(LoginError::UnknownKey { key }),
             };
             match value {
@@ -77,13 +85,14 @@ impl Login {
             password: password.ok_or(LoginError::Missing { key: "password" })?,
             identity_field,
             mfa_id,
+            also,
         })
     }
 
     /// The body for PocketBase.
     #[must_use]
     pub fn to_body(&self) -> Value {
-        let mut body = Map::new();
+        let mut body = self.also.clone();
         body.insert("identity".to_owned(), self.identity.clone().into());
         body.insert("password".to_owned(), self.password.clone().into());
         for (key, value) in [
@@ -96,6 +105,13 @@ impl Login {
         }
         Value::Object(body)
     }
+}
+
+/// Whether PocketBase would read it as one of a login's own keys.
+fn is_other_case(key: &str) -> bool {
+    ["identity", "password", "identityField", "mfaId"]
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(key))
 }
 
 /// Neither who logs in nor how: this may end in a log.
@@ -113,7 +129,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: &Value, expected: Result<(), &str>) {
-        let found = Login::parse(body.clone()).map_err(|error| error.to_string());
+        let found = Login::parse(body.clone(), &mut |_| false).map_err(|error| error.to_string());
         assert_eq!(
             found.as_ref().map(|_| ()).map_err(String::as_str),
             expected,
@@ -170,8 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn another_case_of_its_own_key_is_never_let_in() {
+        let body = |key: &str| json!({"identity": "a", "password": "x", key: 1});
+        let login = Login::parse(body("remember"), &mut |_| true).unwrap();
+        assert_eq!(login.to_body(), body("remember"));
+        assert!(Login::parse(body("IDENTITY"), &mut |_| true).is_err());
+        assert!(Login::parse(body("mfaid"), &mut |_| true).is_err());
+    }
+
+    #[test]
     fn it_shows_no_password() {
-        let login = Login::parse(json!({"identity": "ann", "password": "secret"})).unwrap();
+        let body = json!({"identity": "ann", "password": "secret"});
+        let login = Login::parse(body, &mut |_| false).unwrap();
         assert_eq!(format!("{login:?}"), "[login]");
     }
 }

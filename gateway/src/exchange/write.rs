@@ -73,18 +73,26 @@ const PASSWORD_KEYS: [&str; 2] = ["passwordConfirm", "oldPassword"];
 
 /// Checks every key against the collection's fields, drops those that
 /// PocketBase ignores, and spells each value as PocketBase stores it. Hidden fields stay: rules are to see them, and
-/// PocketBase drops them for all but superusers.
+/// PocketBase drops them for all but superusers. A key that is no field stays as it is
+/// where `admits` lets it in: PocketBase's rules and hooks see it.
 ///
 /// # Errors
 /// A key that PocketBase would not apply, or not alone, or not as it stands.
 pub fn check_record_body(
     body: Map<String, Value>,
     collection: &Collection,
+    admits: &mut dyn FnMut(&str) -> bool,
 ) -> Result<Map<String, Value>, WriteError> {
     let mut kept = Map::new();
     for (key, value) in body {
-        let Some(kind) = kind(&key, collection)? else {
-            continue;
+        let kind = match kind(&key, collection) {
+            Ok(Some(kind)) => kind,
+            Ok(None) => continue,
+            Err(WriteError::UnknownField { .. }) if admits(&key) => {
+                kept.insert(key, value);
+                continue;
+            }
+            Err(error) => return Err(error),
         };
         match value::normalise(kind, value) {
             Ok(value) => kept.insert(key, value),
@@ -237,7 +245,7 @@ mod tests {
     #[track_caller]
     fn check(body: &Value, expected: Result<&[&str], &str>) {
         let body = body.as_object().cloned().unwrap_or_default();
-        let found = check_record_body(body, &users());
+        let found = check_record_body(body, &users(), &mut |_| false);
         let keys = found
             .map(|kept| kept.keys().cloned().collect::<Vec<_>>())
             .map_err(|error| error.to_string());
@@ -334,7 +342,8 @@ mod tests {
         let body = json!({
             "n-": "1.50", "friends+": "a", "email": null, "avatar": ["a.png"], "id:autogenerate": true,
         });
-        let kept = check_record_body(body.as_object().cloned().unwrap_or_default(), &users());
+        let body = body.as_object().cloned().unwrap_or_default();
+        let kept = check_record_body(body, &users(), &mut |_| false);
         assert_eq!(
             kept.map(Value::from),
             Ok(json!({
@@ -361,7 +370,19 @@ mod tests {
             ..users()
         };
         let body = json!({"passwordConfirm": "p"});
-        assert!(check_record_body(body.as_object().cloned().unwrap_or_default(), &posts).is_err());
+        let body = body.as_object().cloned().unwrap_or_default();
+        assert!(check_record_body(body, &posts, &mut |_| false).is_err());
+    }
+
+    #[test]
+    fn a_key_that_is_let_in_stays_as_it_is() {
+        let body = json!({"captcha": {"a": [1]}, "n": "1"});
+        let body = body.as_object().cloned().unwrap_or_default();
+        let kept = check_record_body(body, &users(), &mut |key| key == "captcha");
+        assert_eq!(
+            kept.map(Value::from),
+            Ok(json!({"captcha": {"a": [1]}, "n": 1}))
+        );
     }
 
     #[test]

@@ -4,10 +4,31 @@ use std::fmt;
 
 use super::OperationError;
 
-/// Bounds what one request can make PocketBase gather: it has no bound itself.
-const MOST_PATHS: usize = 32;
+/// More paths than any configuration allows.
+const MOST_PATHS: usize = 100;
 /// Relations in a row, as many as PocketBase follows.
 const DEEPEST: usize = 6;
+
+/// How much one request may make PocketBase gather: it has no bound itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpandBounds {
+    /// Paths.
+    pub paths: usize,
+    /// Relations in a row; up to 6.
+    pub depth: usize,
+    /// Relations on one path that may lead from one record to several.
+    pub many: usize,
+}
+
+impl Default for ExpandBounds {
+    fn default() -> Self {
+        Self {
+            paths: 32,
+            depth: DEEPEST,
+            many: 2,
+        }
+    }
+}
 
 /// Paths through relations, in the one spelling that has no second reading.
 ///
@@ -42,7 +63,7 @@ impl Expand {
                 continue;
             }
             if paths.len() == MOST_PATHS {
-                return refuse("there are more than 32 paths");
+                return refuse("there are more than 100 paths");
             }
             paths.push(path);
         }

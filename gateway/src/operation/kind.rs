@@ -20,6 +20,9 @@ impl OperationKind {
             Self::Download => "download",
             Self::Health => "health",
             Self::Superuser => "superuser",
+            Self::Custom => "custom",
+            Self::Dashboard => "dashboard",
+            Self::Static => "static",
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use http::Method;
 
+use super::path::Path;
 use super::query::Pairs;
-use super::routes::{Route, State};
+use super::routes::{Query, Route, State};
 use super::{
-    CollectionRef, DownloadQuery, FileName, ListQuery, Operation, OperationError, OperationKind,
-    RecordId, RecordQuery, SuperuserRequest, path,
+    Asked, CollectionRef, DownloadQuery, FileName, ListQuery, Operation, OperationError,
+    OperationKind, Page, PlainRequest, RecordId, RecordQuery, path,
 };
+use crate::surface::{Surface, Unnamed};
 
 /// The placeholders of a route, as the path fills them.
 struct Names<'a> {
@@ -20,25 +22,113 @@ pub(super) fn operation(
     method: &Method,
     path: &str,
     query: Option<&str>,
-) -> Result<Operation, OperationError> {
-    let segments = path::segments(path)?;
-    let route = Route::find(method.as_str(), &segments).ok_or(OperationError::UnknownRoute)?;
-    let State::Served(kind) = route.state else {
-        return Err(OperationError::NotServed {
-            operation: route.operation,
-        });
+    surface: &Surface,
+) -> Result<Asked, OperationError> {
+    let path = path::read(path)?;
+    let mut pairs = Pairs::parse(query)?;
+    let route = Route::find(method.as_str(), &path.segments);
+    let row = route.and_then(|route| match route.state {
+        State::Served(OperationKind::Static) => None,
+        state => Some((route, state)),
+    });
+    let Some((route, state)) = row else {
+        return beside(method, path, &mut pairs, surface);
     };
+    let kind = match state {
+        State::Served(OperationKind::Dashboard) if surface.dashboard => {
+            return Ok(page(Operation::Dashboard, path));
+        }
+        State::Served(OperationKind::Dashboard) | State::NotYet => {
+            return Err(OperationError::NotServed {
+                operation: route.operation,
+            });
+        }
+        State::Served(kind) => kind,
+    };
+    let segments = path.no_folder()?;
+    let mut unnamed = Vec::new();
+    if let Query::Keys(keys) = route.query {
+        pairs.know(keys, surface, &mut unnamed)?;
+    }
     let names = Names {
         route,
         segments: &segments,
     };
-    let mut pairs = Pairs::parse(query)?;
     let operation = match kind {
         OperationKind::Superuser => superuser(method, &names, &mut pairs)?,
         kind => served(kind, &names, &mut pairs)?,
     };
-    pairs.finish()?;
-    Ok(operation)
+    Ok(Asked { operation, unnamed })
+}
+
+/// What is in no row of its own: a route that the configuration lets in, or a
+/// file of the public folder.
+fn beside(
+    method: &Method,
+    path: Path,
+    pairs: &mut Pairs,
+    surface: &Surface,
+) -> Result<Asked, OperationError> {
+    let method = as_get(method);
+    let named = Unnamed::Route {
+        method: method.clone(),
+        segments: path.segments.clone(),
+    };
+    let is_file = method == Method::GET
+        && path.segments.first().is_none_or(|first| first != "api")
+        && surface
+            .files
+            .iter()
+            .any(|pattern| pattern.matches(&path.segments));
+    let mut unnamed = Vec::new();
+    let is_known = METHODS.contains(&method);
+    if is_file && !surface.compat.names(&named) {
+        return Ok(page(Operation::Static, path));
+    }
+    let segments = path.no_folder()?;
+    if !is_known || segments.is_empty() || !surface.admits(named, &mut unnamed) {
+        return Err(OperationError::UnknownRoute);
+    }
+    Ok(Asked {
+        operation: Operation::Custom(PlainRequest {
+            method,
+            segments,
+            query: pairs.take_rest(),
+        }),
+        unnamed,
+    })
+}
+
+/// The methods that a route of PocketBase can have.
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
+/// Its query is dropped: pages and their scripts read it, PocketBase does not.
+fn page(operation: fn(Page) -> Operation, path: Path) -> Asked {
+    let Path {
+        segments,
+        is_folder,
+    } = path;
+    Asked {
+        operation: operation(Page {
+            segments,
+            is_folder,
+        }),
+        unnamed: Vec::new(),
+    }
+}
+
+fn as_get(method: &Method) -> Method {
+    if method == Method::HEAD {
+        Method::GET
+    } else {
+        method.clone()
+    }
 }
 
 fn served(
@@ -47,7 +137,9 @@ fn served(
     pairs: &mut Pairs,
 ) -> Result<Operation, OperationError> {
     if kind == OperationKind::Health {
-        return Ok(Operation::Health);
+        return Ok(Operation::Health {
+            query: RecordQuery::take(pairs)?,
+        });
     }
     let collection = names.collection()?;
     Ok(match kind {
@@ -72,41 +164,32 @@ fn served(
         OperationKind::Delete => Operation::Delete {
             collection,
             id: names.id()?,
+            also: pairs.take_also(),
         },
         OperationKind::AuthMethods => Operation::AuthMethods {
             collection,
-            query: RecordQuery::take_fields(pairs)?,
+            query: RecordQuery::take(pairs)?,
         },
-        OperationKind::AuthWithPassword => {
-            drop_auto_refresh(pairs);
-            Operation::AuthWithPassword {
-                collection,
-                query: RecordQuery::take(pairs)?,
-            }
-        }
-        OperationKind::AuthRefresh => {
-            drop_auto_refresh(pairs);
-            Operation::AuthRefresh {
-                collection,
-                query: RecordQuery::take(pairs)?,
-            }
-        }
+        OperationKind::AuthWithPassword => Operation::AuthWithPassword {
+            collection,
+            query: RecordQuery::take(pairs)?,
+        },
+        OperationKind::AuthRefresh => Operation::AuthRefresh {
+            collection,
+            query: RecordQuery::take(pairs)?,
+        },
         OperationKind::Download => Operation::Download {
             collection,
             id: names.id()?,
             file: names.file()?,
             query: DownloadQuery::take(pairs)?,
         },
-        OperationKind::Health | OperationKind::Superuser => {
-            return Err(OperationError::UnknownRoute);
-        }
+        OperationKind::Health
+        | OperationKind::Superuser
+        | OperationKind::Custom
+        | OperationKind::Dashboard
+        | OperationKind::Static => return Err(OperationError::UnknownRoute),
     })
-}
-
-/// The JavaScript SDK marks its own refreshes of a superuser's login with
-/// this; it means nothing to PocketBase.
-fn drop_auto_refresh(pairs: &mut Pairs) {
-    pairs.take("autoRefresh");
 }
 
 fn superuser(
@@ -120,13 +203,9 @@ fn superuser(
     if names.has("{id}") {
         names.id()?;
     }
-    Ok(Operation::Superuser(SuperuserRequest {
-        method: if method == Method::HEAD {
-            Method::GET
-        } else {
-            method.clone()
-        },
-        segments: names.segments.iter().skip(1).cloned().collect(),
+    Ok(Operation::Superuser(PlainRequest {
+        method: as_get(method),
+        segments: names.segments.to_vec(),
         query: pairs.take_rest(),
     }))
 }

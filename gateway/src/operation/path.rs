@@ -6,21 +6,45 @@
 
 use super::OperationError;
 
-/// Splits a raw path into decoded segments; `/` has none.
-pub(super) fn segments(path: &str) -> Result<Vec<String>, OperationError> {
+/// A path, read.
+pub(super) struct Path {
+    /// Decoded; `/` has none.
+    pub(super) segments: Vec<String>,
+    /// Whether it ends in a slash, which only pages and files may.
+    pub(super) is_folder: bool,
+}
+
+impl Path {
+    /// The segments of a path that does not end in a slash.
+    pub(super) fn no_folder(self) -> Result<Vec<String>, OperationError> {
+        if self.is_folder {
+            return refuse("it ends in a slash");
+        }
+        Ok(self.segments)
+    }
+}
+
+/// Splits a raw path into decoded segments.
+pub(super) fn read(path: &str) -> Result<Path, OperationError> {
     let Some(rest) = path.strip_prefix('/') else {
         return refuse("it must start with a slash");
     };
     if let Some(problem) = path.bytes().find_map(problem_of_raw) {
         return refuse(problem);
     }
-    if rest.is_empty() {
-        return Ok(Vec::new());
-    }
-    if rest.ends_with('/') && !rest.ends_with("//") {
-        return refuse("it ends in a slash");
-    }
-    rest.split('/').map(segment).collect()
+    let (rest, is_folder) = match rest.strip_suffix('/') {
+        Some(rest) if !rest.is_empty() && !rest.ends_with('/') => (rest, true),
+        _ => (rest, false),
+    };
+    let segments = if rest.is_empty() {
+        Vec::new()
+    } else {
+        rest.split('/').map(segment).collect::<Result<_, _>>()?
+    };
+    Ok(Path {
+        segments,
+        is_folder,
+    })
 }
 
 fn segment(raw: &str) -> Result<String, OperationError> {
@@ -106,7 +130,8 @@ mod tests {
                 .collect()),
             Err(problem) => Err(OperationError::Path(problem)),
         };
-        assert_eq!(segments(path), expected, "{path:?}");
+        let found = read(path).and_then(Path::no_folder);
+        assert_eq!(found, expected, "{path:?}");
     }
 
     #[test]
@@ -165,7 +190,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_segment_is_ever_empty_or_unprintable(path in "/?[ -~]{0,20}|.{0,20}") {
-            for segment in segments(&path).unwrap_or_default() {
+            for segment in read(&path).map(|path| path.segments).unwrap_or_default() {
                 prop_assert!(!segment.is_empty() && segment.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
                 prop_assert!(!segment.contains(['/', '\\', '%']) && segment != "." && segment != "..");
             }

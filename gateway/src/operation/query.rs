@@ -8,6 +8,7 @@
 use super::path::unescape;
 use super::{Expand, Fields, OperationError, Sort};
 use crate::filter::Filter;
+use crate::surface::{Surface, Unnamed};
 
 /// Bytes of a query string.
 const LONGEST: usize = 32 * 1024;
@@ -35,6 +36,8 @@ pub struct ListQuery {
     pub expand: Expand,
     /// What the client wants of each record, for the gateway alone.
     pub fields: Option<Fields>,
+    /// Parameters that the configuration lets in.
+    pub also: Vec<(String, String)>,
 }
 
 /// What may be asked of any answer that is one record.
@@ -44,6 +47,8 @@ pub struct RecordQuery {
     pub expand: Expand,
     /// What the client wants of the answer, for the gateway alone.
     pub fields: Option<Fields>,
+    /// Parameters that the configuration lets in.
+    pub also: Vec<(String, String)>,
 }
 
 /// What may be asked of a file.
@@ -53,10 +58,17 @@ pub struct DownloadQuery {
     pub thumb: Option<String>,
     /// Whether the browser is told to save it.
     pub download: bool,
+    /// Parameters that the configuration lets in.
+    pub also: Vec<(String, String)>,
 }
 
 /// The decoded pairs of a query string that nobody has taken yet.
-pub(super) struct Pairs(Vec<(String, String)>);
+pub(super) struct Pairs {
+    /// In their order, no key twice.
+    left: Vec<(String, String)>,
+    /// Those that the operation does not know and the configuration lets in.
+    also: Vec<(String, String)>,
+}
 
 impl Default for ListQuery {
     fn default() -> Self {
@@ -68,6 +80,7 @@ impl Default for ListQuery {
             skip_total: false,
             expand: Expand::default(),
             fields: None,
+            also: Vec::new(),
         }
     }
 }
@@ -97,23 +110,18 @@ impl ListQuery {
             skip_total: pairs.take_flag("skipTotal")?,
             expand: pairs.take_expand()?,
             fields: pairs.take_fields()?,
+            also: pairs.take_also(),
         })
     }
 }
 
 impl RecordQuery {
+    /// Nothing can be expanded where the table of routes does not say so.
     pub(super) fn take(pairs: &mut Pairs) -> Result<Self, OperationError> {
         Ok(Self {
             expand: pairs.take_expand()?,
             fields: pairs.take_fields()?,
-        })
-    }
-
-    /// For an answer that has no relations.
-    pub(super) fn take_fields(pairs: &mut Pairs) -> Result<Self, OperationError> {
-        Ok(Self {
-            expand: Expand::default(),
-            fields: pairs.take_fields()?,
+            also: pairs.take_also(),
         })
     }
 }
@@ -134,6 +142,7 @@ impl DownloadQuery {
         Ok(Self {
             thumb,
             download: pairs.take_flag("download")?,
+            also: pairs.take_also(),
         })
     }
 }
@@ -142,7 +151,10 @@ impl Pairs {
     /// Splits and decodes a raw query string.
     pub(super) fn parse(query: Option<&str>) -> Result<Self, OperationError> {
         let query = query.unwrap_or_default();
-        let mut pairs = Self(Vec::new());
+        let mut pairs = Self {
+            left: Vec::new(),
+            also: Vec::new(),
+        };
         if query.is_empty() {
             return Ok(pairs);
         }
@@ -164,40 +176,52 @@ impl Pairs {
             {
                 return Err(OperationError::QueryString("a control character"));
             }
-            if pairs.0.iter().any(|(other, _)| *other == key) {
+            if pairs.left.iter().any(|(other, _)| *other == key) {
                 return Err(OperationError::Query {
                     key,
                     problem: "it is there twice",
                 });
             }
-            if pairs.0.len() == MOST_PAIRS {
+            if pairs.left.len() == MOST_PAIRS {
                 return Err(OperationError::QueryString("it has too many parameters"));
             }
-            pairs.0.push((key, value));
+            pairs.left.push((key, value));
         }
         Ok(pairs)
     }
 
-    /// Refuses by name what nobody has taken.
-    pub(super) fn finish(self) -> Result<(), OperationError> {
-        match self.0.into_iter().next() {
-            Some((key, _)) => Err(OperationError::Query {
-                key,
-                problem: "there is no such parameter here",
-            }),
-            None => Ok(()),
+    /// Sets apart what the operation does not know, if it is let in.
+    pub(super) fn know(
+        &mut self,
+        keys: &[&str],
+        surface: &Surface,
+        unnamed: &mut Vec<Unnamed>,
+    ) -> Result<(), OperationError> {
+        for (key, value) in std::mem::take(&mut self.left) {
+            if keys.contains(&key.as_str()) {
+                self.left.push((key, value));
+            } else if surface.admits(Unnamed::Query { key: key.clone() }, unnamed) {
+                self.also.push((key, value));
+            } else {
+                return refuse(&key, "there is no such parameter here");
+            }
         }
+        Ok(())
+    }
+
+    pub(super) fn take_also(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.also)
     }
 
     /// All that is left, in its order.
     pub(super) fn take_rest(&mut self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.left)
     }
 
     /// A value; like to PocketBase, an empty one is none.
-    pub(super) fn take(&mut self, key: &str) -> Option<String> {
-        let at = self.0.iter().position(|(other, _)| other == key)?;
-        let (_, value) = self.0.remove(at);
+    fn take(&mut self, key: &str) -> Option<String> {
+        let at = self.left.iter().position(|(other, _)| other == key)?;
+        let (_, value) = self.left.remove(at);
         (!value.is_empty()).then_some(value)
     }
 
@@ -283,7 +307,7 @@ mod tests {
     #[track_caller]
     fn check(query: &str, expected: Result<&[(&str, &str)], &str>) {
         let found = Pairs::parse(Some(query))
-            .map(|pairs| pairs.0)
+            .map(|pairs| pairs.left)
             .map_err(|error| error.to_string());
         let owned = |pairs: &[(&str, &str)]| {
             pairs
@@ -387,7 +411,7 @@ mod tests {
         fn what_is_encoded_is_read_back(pairs in proptest::collection::btree_map("[^\\p{Cc}]{1,8}", "[^\\p{Cc}]{0,8}", 0..5)) {
             let pairs: Vec<_> = pairs.into_iter().collect();
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
-            prop_assert_eq!(Pairs::parse(Some(&query)).map(|pairs| pairs.0), Ok(pairs));
+            prop_assert_eq!(Pairs::parse(Some(&query)).map(|pairs| pairs.left), Ok(pairs));
         }
 
         #[test]

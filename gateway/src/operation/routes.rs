@@ -1,7 +1,10 @@
 //! Every route of PocketBase 0.40, and what becomes of it here.
 //!
 //! Parsing is driven by this table: a request whose method and path match no
-//! row is refused, and so is a row that is not served yet, by its own name.
+//! row is refused unless the configuration names its route, and so is a row that
+//! is not served yet, by its own name. So are the parameters that a query may
+//! have, what a body may be, what an answer must look like, the page
+//! `docs/routes.md`, and the test that goes through the rows.
 
 use State::{NotYet, Served};
 use Who::{Anyone, FileToken, Record, SameCollection, Superuser};
@@ -19,8 +22,16 @@ pub struct Route {
     pub operation: &'static str,
     /// Whom PocketBase lets in, before any rule of a collection.
     pub who: Who,
+    /// The parameters that its query may have.
+    pub query: Query,
+    /// What its body may be.
+    pub body: Takes,
+    /// What a success answers.
+    pub answer: Answer,
     /// What the gateway does with it.
     pub state: State,
+    /// The scenario that shows it, as `file::name` in `tests/suite`.
+    pub test: &'static str,
 }
 
 /// Whom PocketBase lets in.
@@ -38,6 +49,57 @@ pub enum Who {
     FileToken,
 }
 
+/// The parameters of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// These, in this spelling.
+    Keys(&'static [&'static str]),
+    /// Any, each once: a superuser's.
+    Any,
+    /// Any, and they are dropped: a page's own script reads them.
+    Dropped,
+}
+
+/// What a body may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// None. An empty one may come along, and so may `{}`: the SDKs send either.
+    Nothing,
+    /// The fields of a record of the collection in the path; none is no change.
+    Record,
+    /// An object of these keys, in this spelling.
+    Keys(&'static [&'static str]),
+    /// Any JSON: a superuser's.
+    Json,
+    /// A file.
+    File,
+}
+
+/// What a success answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `{items, page, perPage, totalItems, totalPages}`.
+    List,
+    /// The record itself.
+    Record,
+    /// `{token, record, meta?}`.
+    Auth,
+    /// An object of some of these keys, and no others.
+    Object(&'static [&'static str]),
+    /// No body.
+    Nothing,
+    /// The answers of the parts, in their order.
+    Batch,
+    /// Any JSON, or none: a superuser's.
+    Json,
+    /// A file, or a page with what belongs to it.
+    File,
+    /// Events, without end.
+    Events,
+    /// To the dashboard's page for it.
+    Redirect,
+}
+
 /// What the gateway does with a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -47,76 +109,133 @@ pub enum State {
     NotYet,
 }
 
-/// All routes but the files of `pb_public`, which PocketBase serves for any
-/// other GET. The first row that matches counts, so a literal segment stands
+const LIST: Query = Query::Keys(&[
+    "page",
+    "perPage",
+    "sort",
+    "filter",
+    "skipTotal",
+    "expand",
+    "fields",
+]);
+const RECORD: Query = Query::Keys(&["expand", "fields"]);
+const FIELDS: Query = Query::Keys(&["fields"]);
+const NONE: Query = Query::Keys(&[]);
+/// The JavaScript SDK marks its own refreshes of a superuser's login with
+/// `autoRefresh`; it means nothing to PocketBase.
+const LOGIN: Query = Query::Keys(&["expand", "fields", "autoRefresh"]);
+const DOWNLOAD: Query = Query::Keys(&["thumb", "download", "token"]);
+const PASSWORD: Takes = Takes::Keys(&["identity", "password", "identityField", "mfaId"]);
+const OAUTH2: Takes = Takes::Keys(&[
+    "provider",
+    "code",
+    "codeVerifier",
+    "redirectURL",
+    "redirectUrl",
+    "createData",
+    "mfaId",
+]);
+const METHODS: Answer = Answer::Object(&[
+    "password",
+    "oauth2",
+    "mfa",
+    "otp",
+    "authProviders",
+    "usernamePassword",
+    "emailPassword",
+]);
+const HEALTH: Answer = Answer::Object(&["code", "message", "data"]);
+const EMAIL: Takes = Takes::Keys(&["email"]);
+const SUPERUSERS: State = Served(Kind::Superuser);
+/// Of the rows below that are refused.
+const REFUSED: &str = "routes::a_route_that_is_not_served_is_refused_by_its_name";
+const ALL_OR_NOTHING: &str = "routes::superuser_routes_are_served_all_or_none";
+
+macro_rules! routes {
+    ($($method:literal $pattern:literal $operation:literal $who:expr, $query:expr, $body:expr, $answer:expr, $state:expr, $test:expr;)*) => {
+        &[$(Route {
+            method: $method,
+            pattern: $pattern,
+            operation: $operation,
+            who: $who,
+            query: $query,
+            body: $body,
+            answer: $answer,
+            state: $state,
+            test: $test,
+        }),*]
+    };
+}
+
+/// All routes. The first row that matches counts, so a literal segment stands
 /// before a placeholder in the same place.
 #[rustfmt::skip] // a table is read in columns
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[Route] = routes! {
     // records
-    row("GET", "/api/collections/{collection}/records", "list", Anyone, Served(Kind::List)),
-    row("GET", "/api/collections/{collection}/records/{id}", "view", Anyone, Served(Kind::View)),
-    row("POST", "/api/collections/{collection}/records", "create", Anyone, Served(Kind::Create)),
-    row("PATCH", "/api/collections/{collection}/records/{id}", "update", Anyone, Served(Kind::Update)),
-    row("DELETE", "/api/collections/{collection}/records/{id}", "delete", Anyone, Served(Kind::Delete)),
-    row("POST", "/api/batch", "batch", Anyone, NotYet),
+    "GET" "/api/collections/{collection}/records" "list" Anyone, LIST, Takes::Nothing, Answer::List, Served(Kind::List), "records::a_read_through_the_gateway_is_a_read_of_pocketbase";
+    "GET" "/api/collections/{collection}/records/{id}" "view" Anyone, RECORD, Takes::Nothing, Answer::Record, Served(Kind::View), "records::a_read_through_the_gateway_is_a_read_of_pocketbase";
+    "POST" "/api/collections/{collection}/records" "create" Anyone, RECORD, Takes::Record, Answer::Record, Served(Kind::Create), "records::what_is_created_through_the_gateway_is_in_pocketbase";
+    "PATCH" "/api/collections/{collection}/records/{id}" "update" Anyone, RECORD, Takes::Record, Answer::Record, Served(Kind::Update), "records::an_update_changes_what_it_names_and_nothing_else";
+    "DELETE" "/api/collections/{collection}/records/{id}" "delete" Anyone, NONE, Takes::Nothing, Answer::Nothing, Served(Kind::Delete), "records::what_is_deleted_through_the_gateway_is_gone";
+    "POST" "/api/batch" "batch" Anyone, FIELDS, Takes::Keys(&["requests"]), Answer::Batch, NotYet, REFUSED;
     // auth collections
-    row("GET", "/api/collections/{collection}/auth-methods", "authMethods", Anyone, Served(Kind::AuthMethods)),
-    row("POST", "/api/collections/{collection}/auth-with-password", "authWithPassword", Anyone, Served(Kind::AuthWithPassword)),
-    row("POST", "/api/collections/{collection}/auth-refresh", "authRefresh", SameCollection, Served(Kind::AuthRefresh)),
-    row("POST", "/api/collections/{collection}/auth-with-oauth2", "authWithOAuth2", Anyone, NotYet),
-    row("POST", "/api/collections/{collection}/request-otp", "requestOTP", Anyone, NotYet),
-    row("POST", "/api/collections/{collection}/auth-with-otp", "authWithOTP", Anyone, NotYet),
-    row("POST", "/api/collections/{collection}/request-verification", "requestVerification", Anyone, NotYet),
-    row("POST", "/api/collections/{collection}/confirm-verification", "confirmVerification", Anyone, NotYet),
-    row("POST", "/api/collections/{collection}/request-password-reset", "requestPasswordReset", Anyone, NotYet),
-    row("POST", "/api/collections/{collection}/confirm-password-reset", "confirmPasswordReset", Anyone, NotYet),
-    row("POST", "/api/collections/{collection}/request-email-change", "requestEmailChange", SameCollection, NotYet),
-    row("POST", "/api/collections/{collection}/confirm-email-change", "confirmEmailChange", Anyone, NotYet),
-    row("GET", "/api/oauth2-redirect", "oauth2Redirect", Anyone, NotYet),
-    row("POST", "/api/oauth2-redirect", "oauth2Redirect", Anyone, NotYet),
+    "GET" "/api/collections/{collection}/auth-methods" "authMethods" Anyone, FIELDS, Takes::Nothing, METHODS, Served(Kind::AuthMethods), "routes::what_has_a_fixed_shape_is_answered_in_it";
+    "POST" "/api/collections/{collection}/auth-with-password" "authWithPassword" Anyone, LOGIN, PASSWORD, Answer::Auth, Served(Kind::AuthWithPassword), "records::a_login_through_the_gateway_is_a_login_of_pocketbase";
+    "POST" "/api/collections/{collection}/auth-refresh" "authRefresh" SameCollection, LOGIN, Takes::Nothing, Answer::Auth, Served(Kind::AuthRefresh), "principals::a_refresh_wants_a_token";
+    "POST" "/api/collections/{collection}/auth-with-oauth2" "authWithOAuth2" Anyone, LOGIN, OAUTH2, Answer::Auth, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/request-otp" "requestOTP" Anyone, FIELDS, EMAIL, Answer::Object(&["otpId"]), NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/auth-with-otp" "authWithOTP" Anyone, LOGIN, Takes::Keys(&["otpId", "password", "mfaId"]), Answer::Auth, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/request-verification" "requestVerification" Anyone, NONE, EMAIL, Answer::Nothing, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/confirm-verification" "confirmVerification" Anyone, NONE, Takes::Keys(&["token"]), Answer::Nothing, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/request-password-reset" "requestPasswordReset" Anyone, NONE, EMAIL, Answer::Nothing, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/confirm-password-reset" "confirmPasswordReset" Anyone, NONE, Takes::Keys(&["token", "password", "passwordConfirm"]), Answer::Nothing, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/request-email-change" "requestEmailChange" SameCollection, NONE, Takes::Keys(&["newEmail"]), Answer::Nothing, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/confirm-email-change" "confirmEmailChange" Anyone, NONE, Takes::Keys(&["token", "password"]), Answer::Nothing, NotYet, REFUSED;
+    "GET" "/api/oauth2-redirect" "oauth2Redirect" Anyone, Query::Keys(&["state", "code", "error"]), Takes::Nothing, Answer::Redirect, NotYet, REFUSED;
+    "POST" "/api/oauth2-redirect" "oauth2Redirect" Anyone, NONE, Takes::Keys(&["state", "code", "error", "user"]), Answer::Redirect, NotYet, REFUSED;
     // realtime
-    row("GET", "/api/realtime", "realtime", Anyone, NotYet),
-    row("POST", "/api/realtime", "subscribe", Anyone, NotYet),
+    "GET" "/api/realtime" "realtime" Anyone, NONE, Takes::Nothing, Answer::Events, NotYet, REFUSED;
+    "POST" "/api/realtime" "subscribe" Anyone, NONE, Takes::Keys(&["clientId", "subscriptions"]), Answer::Nothing, NotYet, REFUSED;
     // files
-    row("POST", "/api/files/token", "fileToken", Record, NotYet),
-    row("GET", "/api/files/{collection}/{id}/{file}", "download", Anyone, Served(Kind::Download)),
+    "POST" "/api/files/token" "fileToken" Record, FIELDS, Takes::Nothing, Answer::Object(&["token"]), NotYet, REFUSED;
+    "GET" "/api/files/{collection}/{id}/{file}" "download" Anyone, DOWNLOAD, Takes::Nothing, Answer::File, Served(Kind::Download), "records::a_file_comes_through_byte_by_byte";
     // superusers
-    row("POST", "/api/collections/{collection}/impersonate/{id}", "impersonate", Superuser, NotYet),
-    row("GET", "/api/collections/meta/scaffolds", "collectionScaffolds", Superuser, ADMIN),
-    row("GET", "/api/collections/meta/oauth2-providers", "oauth2Providers", Superuser, ADMIN),
-    row("POST", "/api/collections/meta/dry-run-view", "dryRunView", Superuser, ADMIN),
-    row("PUT", "/api/collections/import", "importCollections", Superuser, ADMIN),
-    row("GET", "/api/collections", "listCollections", Superuser, ADMIN),
-    row("POST", "/api/collections", "createCollection", Superuser, ADMIN),
-    row("GET", "/api/collections/{collection}", "viewCollection", Superuser, ADMIN),
-    row("PATCH", "/api/collections/{collection}", "updateCollection", Superuser, ADMIN),
-    row("DELETE", "/api/collections/{collection}", "deleteCollection", Superuser, ADMIN),
-    row("DELETE", "/api/collections/{collection}/truncate", "truncateCollection", Superuser, ADMIN),
-    row("GET", "/api/settings", "viewSettings", Superuser, ADMIN),
-    row("PATCH", "/api/settings", "updateSettings", Superuser, ADMIN),
-    row("POST", "/api/settings/test/s3", "testS3", Superuser, ADMIN),
-    row("POST", "/api/settings/test/email", "testEmail", Superuser, ADMIN),
-    row("POST", "/api/settings/apple/generate-client-secret", "generateAppleClientSecret", Superuser, ADMIN),
-    row("GET", "/api/logs", "listLogs", Superuser, ADMIN),
-    row("GET", "/api/logs/stats", "logsStats", Superuser, ADMIN),
-    row("GET", "/api/logs/{log}", "viewLog", Superuser, ADMIN),
-    row("DELETE", "/api/logs", "deleteLogs", Superuser, ADMIN),
-    row("GET", "/api/crons", "listCrons", Superuser, ADMIN),
-    row("POST", "/api/crons/{cron}", "runCron", Superuser, ADMIN),
-    row("POST", "/api/sql", "sql", Superuser, ADMIN),
-    row("GET", "/api/backups", "listBackups", Superuser, ADMIN),
-    row("POST", "/api/backups", "createBackup", Superuser, ADMIN),
-    row("DELETE", "/api/backups/{backup}", "deleteBackup", Superuser, ADMIN),
-    row("POST", "/api/backups/{backup}/restore", "restoreBackup", Superuser, ADMIN),
+    "POST" "/api/collections/{collection}/impersonate/{id}" "impersonate" Superuser, RECORD, Takes::Keys(&["duration"]), Answer::Auth, NotYet, REFUSED;
+    "GET" "/api/collections/meta/scaffolds" "collectionScaffolds" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/collections/meta/oauth2-providers" "oauth2Providers" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/collections/meta/dry-run-view" "dryRunView" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "PUT" "/api/collections/import" "importCollections" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/collections" "listCollections" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/collections" "createCollection" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/collections/{collection}" "viewCollection" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "PATCH" "/api/collections/{collection}" "updateCollection" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "DELETE" "/api/collections/{collection}" "deleteCollection" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "DELETE" "/api/collections/{collection}/truncate" "truncateCollection" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/settings" "viewSettings" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "PATCH" "/api/settings" "updateSettings" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/settings/test/s3" "testS3" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/settings/test/email" "testEmail" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/settings/apple/generate-client-secret" "generateAppleClientSecret" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/logs" "listLogs" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/logs/stats" "logsStats" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/logs/{log}" "viewLog" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "DELETE" "/api/logs" "deleteLogs" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/crons" "listCrons" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/crons/{cron}" "runCron" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/sql" "sql" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "GET" "/api/backups" "listBackups" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/backups" "createBackup" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "DELETE" "/api/backups/{backup}" "deleteBackup" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
+    "POST" "/api/backups/{backup}/restore" "restoreBackup" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
     // A body without bound, and a token in the query: neither is JSON in, JSON out.
-    row("POST", "/api/backups/upload", "uploadBackup", Superuser, NotYet),
-    row("GET", "/api/backups/{backup}", "downloadBackup", FileToken, NotYet),
+    "POST" "/api/backups/upload" "uploadBackup" Superuser, NONE, Takes::File, Answer::Nothing, NotYet, REFUSED;
+    "GET" "/api/backups/{backup}" "downloadBackup" FileToken, Query::Keys(&["token"]), Takes::Nothing, Answer::File, NotYet, REFUSED;
     // the rest
-    row("GET", "/api/health", "health", Anyone, Served(Kind::Health)),
-    row("GET", "/_/{path...}", "dashboard", Anyone, NotYet),
-];
-
-const ADMIN: State = Served(Kind::Superuser);
+    "GET" "/api/health" "health" Anyone, FIELDS, Takes::Nothing, HEALTH, Served(Kind::Health), "routes::what_has_a_fixed_shape_is_answered_in_it";
+    "GET" "/_/{path...}" "dashboard" Anyone, Query::Dropped, Takes::Nothing, Answer::File, Served(Kind::Dashboard), "pages::the_dashboard_is_served_where_it_is_switched_on";
+    // The public folder; what hooks or an application add comes before it.
+    "GET" "/{path...}" "static" Anyone, Query::Dropped, Takes::Nothing, Answer::File, Served(Kind::Static), "pages::files_are_served_where_their_paths_are_named";
+};
 
 impl Route {
     /// The route of a method and decoded segments.
@@ -147,24 +266,16 @@ impl Route {
         rest.next().is_none()
     }
 
+    /// The row of a kind; none for what is in no row of this table.
+    #[must_use]
+    pub fn of(kind: Kind) -> Option<&'static Self> {
+        ROUTES
+            .iter()
+            .find(|route| matches!(route.state, Served(served) if served == kind))
+    }
+
     fn parts(&self) -> impl Iterator<Item = &'static str> {
         self.pattern.split('/').skip(1)
-    }
-}
-
-const fn row(
-    method: &'static str,
-    pattern: &'static str,
-    operation: &'static str,
-    who: Who,
-    state: State,
-) -> Route {
-    Route {
-        method,
-        pattern,
-        operation,
-        who,
-        state,
     }
 }
 
@@ -189,7 +300,7 @@ mod tests {
         check("GET", "/api/collections/meta/records", Some("list"));
         check("HEAD", "/api/health", Some("health"));
         check("PUT", "/api/health", None);
-        check("GET", "/api/health/x", None);
+        check("GET", "/api/health/x", Some("static"));
         check("GET", "/_", Some("dashboard"));
         check("GET", "/_/a/b", Some("dashboard"));
     }

@@ -8,6 +8,29 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::surface::{Compat, Mode, PathPattern};
+
+/// Everything that a configuration can serve.
+fn surface() -> Surface {
+    Surface {
+        dashboard: true,
+        files: vec![PathPattern::parse("/{path...}").unwrap()],
+        ..Surface::default()
+    }
+}
+
+fn parse(method: &Method, path: &str, query: Option<&str>) -> Result<Operation, OperationError> {
+    let asked = Operation::parse(method, path, query, &Surface::default());
+    asked.map(|asked| asked.operation)
+}
+
+fn parse_all(
+    method: &Method,
+    path: &str,
+    query: Option<&str>,
+) -> Result<Operation, OperationError> {
+    Operation::parse(method, path, query, &surface()).map(|asked| asked.operation)
+}
 
 /// `METHOD path` to what PocketBase would be sent, or to why it is not.
 fn read(line: &str) -> String {
@@ -17,7 +40,7 @@ fn read(line: &str) -> String {
         None => (target, None),
     };
     let method = Method::from_bytes(method.as_bytes()).unwrap();
-    match Operation::parse(&method, path, query) {
+    match parse(&method, path, query) {
         Err(error) => format!("refused: {error}"),
         Ok(operation) => {
             let collection = operation.collection().map_or("", CollectionRef::as_str);
@@ -67,7 +90,7 @@ fn every_route_is_served_or_refused_by_its_name() {
             .replace("/{path...}", "/index.html")
             .replace(['{', '}'], "");
         let method = Method::from_bytes(route.method.as_bytes()).unwrap();
-        match (route.state, Operation::parse(&method, &path, None)) {
+        match (route.state, parse_all(&method, &path, None)) {
             (State::Served(kind), Ok(operation)) => assert_eq!(operation.kind(), kind, "{path}"),
             (State::NotYet, Err(OperationError::NotServed { operation })) => {
                 assert_eq!(operation, route.operation);
@@ -81,8 +104,7 @@ fn every_route_is_served_or_refused_by_its_name() {
 fn whom_pocketbase_lets_in_is_whom_the_gateway_looks_at() {
     for route in ROUTES {
         let method = Method::from_bytes(route.method.as_bytes()).unwrap();
-        let Ok(operation) = Operation::parse(&method, &route.pattern.replace(['{', '}'], ""), None)
-        else {
+        let Ok(operation) = parse_all(&method, &route.pattern.replace(['{', '}'], ""), None) else {
             continue;
         };
         let open = operation.identity() != Identity::Required;
@@ -102,9 +124,183 @@ fn whom_pocketbase_lets_in_is_whom_the_gateway_looks_at() {
 }
 
 #[test]
+fn every_parameter_of_the_table_is_read_and_no_other() {
+    // What is read of a parameter is seen in the request for PocketBase, or is picked here.
+    let samples = [
+        ("page", "2", Some("page=2")),
+        ("perPage", "7", Some("perPage=7")),
+        ("sort", "-a", Some("sort=-a")),
+        ("filter", "a%3D1", Some("filter=a%3D1")),
+        ("skipTotal", "1", Some("skipTotal=1")),
+        ("expand", "a", Some("expand=a")),
+        ("fields", "id", None),
+        ("thumb", "1x1", Some("thumb=1x1")),
+        ("download", "1", Some("download=1")),
+    ];
+    for route in ROUTES {
+        let (State::Served(kind), Query::Keys(keys)) = (route.state, route.query) else {
+            continue;
+        };
+        let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+        let path = route.pattern.replace(['{', '}'], "");
+        for (key, value, written) in samples {
+            let found = parse(&method, &path, Some(&format!("{key}={value}")));
+            if !keys.contains(&key) {
+                assert!(found.is_err(), "{kind} {key}");
+                continue;
+            }
+            let operation = found.unwrap();
+            match written {
+                Some(written) => {
+                    let line = operation.upstream_path_and_query("c");
+                    assert!(line.contains(written), "{kind} {key}: {line}");
+                }
+                None => assert!(operation.fields().is_some(), "{kind} {key}"),
+            }
+        }
+        let known = samples.map(|(key, ..)| key);
+        let by_name = ["autoRefresh", "token"];
+        let unread = keys
+            .iter()
+            .find(|key| !known.contains(key) && !by_name.contains(key));
+        assert_eq!(unread, None, "{kind} has a parameter without a sample");
+    }
+}
+
+fn lets_in(compat: Compat, mode: Mode) -> Surface {
+    Surface {
+        compat,
+        mode,
+        ..Surface::default()
+    }
+}
+
+#[test]
+fn a_parameter_that_is_let_in_by_name_goes_upstream() {
+    let compat = Compat {
+        query: ["tenant".to_owned()].into(),
+        ..Compat::default()
+    };
+    let surface = lets_in(compat, Mode::Enforce);
+    for (line, expected) in [
+        (
+            "GET /api/collections/posts/records/a?tenant=x%26y&expand=b",
+            "/api/collections/posts/records/a?expand=b&tenant=x%26y",
+        ),
+        (
+            "DELETE /api/collections/posts/records/a?tenant=1",
+            "/api/collections/posts/records/a?tenant=1",
+        ),
+        ("GET /api/health?tenant=1", "/api/health?tenant=1"),
+    ] {
+        let (method, target) = line.split_once(' ').unwrap();
+        let (path, query) = target.split_once('?').unwrap();
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let asked = Operation::parse(&method, path, Some(query), &surface).unwrap();
+        assert_eq!(asked.operation.upstream_path_and_query("posts"), expected);
+        assert!(asked.operation.query_value("tenant").is_some());
+        assert_eq!(asked.unnamed, []);
+    }
+    assert!(Operation::parse(&Method::GET, "/api/health", Some("Tenant=1"), &surface).is_err());
+}
+
+#[test]
+fn an_observer_lets_in_what_could_be_named_and_nothing_with_two_readings() {
+    let surface = lets_in(Compat::default(), Mode::Observe);
+    let check = |method: Method, path: &str, query: Option<&str>, expected: Option<&str>| {
+        let found = Operation::parse(&method, path, query, &surface);
+        let lines = found.ok().map(|asked| {
+            let lines: Vec<_> = asked.unnamed.iter().map(ToString::to_string).collect();
+            lines.join(" ")
+        });
+        assert_eq!(lines.as_deref(), expected, "{method} {path} {query:?}");
+    };
+    let list = "/api/collections/posts/records";
+    check(
+        Method::GET,
+        list,
+        Some("tenant=1"),
+        Some("query = [\"tenant\"]"),
+    );
+    check(Method::GET, list, Some("tenant=1&tenant=2"), None);
+    check(Method::GET, list, Some("@jsonPayload=1"), None);
+    check(
+        Method::GET,
+        "/api/hello",
+        None,
+        Some("routes = [\"GET /api/hello\"]"),
+    );
+    check(
+        Method::HEAD,
+        "/api/hello",
+        None,
+        Some("routes = [\"GET /api/hello\"]"),
+    );
+    check(
+        Method::PUT,
+        "/api/hello",
+        Some("a=1"),
+        Some("routes = [\"PUT /api/hello\"]"),
+    );
+    check(Method::GET, "/api//hello", None, None);
+    check(Method::GET, "/api/hello/", None, None);
+    check(Method::GET, "/api/h%20llo", None, None);
+    check(Method::TRACE, "/api/hello", None, None);
+    check(Method::POST, "/api/batch", None, None);
+    check(Method::GET, "/_/", None, None);
+    check(
+        Method::GET,
+        "/api/collections/po%C5%BFts/records",
+        None,
+        None,
+    );
+}
+
+#[test]
+fn pages_are_served_where_their_paths_are_named_and_never_the_api() {
+    let mut surface = surface();
+    let check = |path: &str, surface: &Surface, expected: Option<&str>| {
+        let found = Operation::parse(&Method::GET, path, Some("v=1"), surface);
+        let line = found.ok().map(|asked| {
+            let operation = asked.operation;
+            format!(
+                "{} {}",
+                operation.kind(),
+                operation.upstream_path_and_query("")
+            )
+        });
+        assert_eq!(line.as_deref(), expected, "{path}");
+    };
+    check("/", &surface, Some("static /"));
+    check(
+        "/assets/a%20b.js",
+        &surface,
+        Some("static /assets/a%20b.js"),
+    );
+    check("/docs/", &surface, Some("static /docs/"));
+    check("/_/", &surface, Some("dashboard /_/"));
+    check("/_", &surface, Some("dashboard /_"));
+    check(
+        "/_/images/logo.svg",
+        &surface,
+        Some("dashboard /_/images/logo.svg"),
+    );
+    check("/api", &surface, None);
+    check("/api/", &surface, None);
+    check("/api/unknown", &surface, None);
+    check("/%61pi/unknown", &surface, None);
+    check("/a/../api/sql", &surface, None);
+    surface.files = vec![PathPattern::parse("/assets/{path...}").unwrap()];
+    surface.dashboard = false;
+    check("/", &surface, None);
+    check("/assets/a.js", &surface, Some("static /assets/a.js"));
+    check("/_/", &surface, None);
+    assert!(Operation::parse(&Method::POST, "/assets/a.js", None, &surface).is_err());
+}
+
+#[test]
 fn a_collection_is_written_as_the_schema_spells_it() {
-    let operation =
-        Operation::parse(&Method::GET, "/api/collections/POSTS/records/abc", None).unwrap();
+    let operation = parse(&Method::GET, "/api/collections/POSTS/records/abc", None).unwrap();
     assert_eq!(
         operation.upstream_path_and_query("posts"),
         "/api/collections/posts/records/abc"
@@ -243,10 +439,10 @@ proptest! {
         let path: String = route.pattern.split('/').skip(1)
             .flat_map(|part| ["/", if part.starts_with('{') { &name } else { part }]).collect();
         let method = Method::from_bytes(route.method.as_bytes()).unwrap();
-        if let Ok(operation) = Operation::parse(&method, &path, Some(&query)) {
+        if let Ok(operation) = parse_all(&method, &path, Some(&query)) {
             let line = operation.upstream_path_and_query(&name);
             let (path, query) = line.split_once('?').map_or((line.as_str(), None), |(path, query)| (path, Some(query)));
-            prop_assert_eq!(Operation::parse(&operation.upstream_method(), path, query), Ok(operation.clone()), "{}", line);
+            prop_assert_eq!(parse_all(&operation.upstream_method(), path, query), Ok(operation.clone()), "{}", line);
         }
     }
 
@@ -257,14 +453,14 @@ proptest! {
             let collection = CollectionRef::new("posts").unwrap();
             let operation = Operation::Download { collection, id, file, query };
             let line = operation.upstream_path_and_query("posts");
-            prop_assert_eq!(Operation::parse(&Method::GET, &line, None), Ok(operation));
+            prop_assert_eq!(parse(&Method::GET, &line, None), Ok(operation));
         }
     }
 
     #[test]
     fn no_request_line_makes_it_panic(path in "(/[api]{0,3}|/collections|/records|/files|%|%2|.){0,8}", query in ".{0,20}") {
         for method in [Method::GET, Method::POST, Method::PATCH] {
-            let _ = Operation::parse(&method, &path, Some(&query));
+            let _ = parse_all(&method, &path, Some(&query));
         }
     }
 

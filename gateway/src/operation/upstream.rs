@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{DownloadQuery, ListQuery, Operation, RecordQuery};
+use super::{DownloadQuery, ListQuery, Operation, Page, RecordQuery};
 
 /// All but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -19,17 +19,19 @@ impl Operation {
     #[must_use]
     pub fn upstream_method(&self) -> Method {
         match self {
-            Self::Health
+            Self::Health { .. }
             | Self::List { .. }
             | Self::View { .. }
             | Self::AuthMethods { .. }
-            | Self::Download { .. } => Method::GET,
+            | Self::Download { .. }
+            | Self::Dashboard(_)
+            | Self::Static(_) => Method::GET,
             Self::Create { .. } | Self::AuthWithPassword { .. } | Self::AuthRefresh { .. } => {
                 Method::POST
             }
             Self::Update { .. } => Method::PATCH,
             Self::Delete { .. } => Method::DELETE,
-            Self::Superuser(request) => request.method.clone(),
+            Self::Superuser(request) | Self::Custom(request) => request.method.clone(),
         }
     }
 
@@ -40,35 +42,29 @@ impl Operation {
     /// An operation without a collection has no use for the name.
     #[must_use]
     pub fn upstream_path_and_query(&self, collection: &str) -> String {
-        let records = ["collections", collection, "records"];
-        match self {
-            Self::Health => Line::path(&["health"]),
-            Self::List { query, .. } => Line::path(&records).list(query),
-            Self::Create { query, .. } => Line::path(&records).record(query),
+        let api = |segments: &[&str]| segments.iter().fold(Line::api(), |line, s| line.segment(s));
+        let records = || api(&["collections", collection, "records"]);
+        let auth = |action| api(&["collections", collection, action]);
+        let line = match self {
+            Self::Health { .. } => api(&["health"]),
+            Self::List { query, .. } => records().list(query),
+            Self::Create { query, .. } => records().record(query),
             Self::View { id, query, .. } | Self::Update { id, query, .. } => {
-                Line::path(&records).segment(id.as_str()).record(query)
+                records().segment(id.as_str()).record(query)
             }
-            Self::Delete { id, .. } => Line::path(&records).segment(id.as_str()),
-            Self::AuthMethods { query, .. } => {
-                Line::path(&["collections", collection, "auth-methods"]).record(query)
-            }
-            Self::AuthWithPassword { query, .. } => {
-                Line::path(&["collections", collection, "auth-with-password"]).record(query)
-            }
-            Self::AuthRefresh { query, .. } => {
-                Line::path(&["collections", collection, "auth-refresh"]).record(query)
-            }
+            Self::Delete { id, .. } => records().segment(id.as_str()),
+            Self::AuthMethods { .. } => auth("auth-methods"),
+            Self::AuthWithPassword { query, .. } => auth("auth-with-password").record(query),
+            Self::AuthRefresh { query, .. } => auth("auth-refresh").record(query),
             Self::Download {
                 id, file, query, ..
-            } => Line::path(&["files", collection, id.as_str(), file.as_str()]).download(query),
-            Self::Superuser(request) => request
-                .query
-                .iter()
-                .fold(Line::path(&request.segments), |line, (key, value)| {
-                    line.pair(key, value)
-                }),
-        }
-        .0
+            } => api(&["files", collection, id.as_str(), file.as_str()]).download(query),
+            Self::Superuser(request) | Self::Custom(request) => {
+                Line::path(&request.segments).pairs(&request.query)
+            }
+            Self::Dashboard(page) | Self::Static(page) => Line::page(page),
+        };
+        line.pairs(self.also()).0
     }
 }
 
@@ -76,12 +72,23 @@ impl Operation {
 struct Line(String);
 
 impl Line {
-    fn path<S: AsRef<str>>(segments: &[S]) -> Self {
+    fn api() -> Self {
+        Self("/api".to_owned())
+    }
+
+    fn path(segments: &[String]) -> Self {
+        let start = Self(String::new());
         segments
             .iter()
-            .fold(Self("/api".to_owned()), |line, segment| {
-                line.segment(segment.as_ref())
-            })
+            .fold(start, |line, segment| line.segment(segment))
+    }
+
+    fn page(page: &Page) -> Self {
+        let mut line = Self::path(&page.segments);
+        if page.is_folder || page.segments.is_empty() {
+            line.0.push('/');
+        }
+        line
     }
 
     fn segment(mut self, segment: &str) -> Self {
@@ -99,6 +106,12 @@ impl Line {
         // Writing to a string can't fail.
         let _ = write!(self.0, "{mark}{key}={value}");
         self
+    }
+
+    fn pairs(self, pairs: &[(String, String)]) -> Self {
+        pairs
+            .iter()
+            .fold(self, |line, (key, value)| line.pair(key, value))
     }
 
     fn optional(self, key: &str, value: Option<&str>) -> Self {

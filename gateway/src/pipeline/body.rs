@@ -65,13 +65,16 @@ fn takes(operation: &Operation) -> Takes {
         Operation::Create { .. } | Operation::Update { .. } => Takes::Record,
         Operation::AuthWithPassword { .. } => Takes::Login,
         Operation::Superuser(_) => Takes::Any,
-        Operation::Health
+        Operation::Health { .. }
         | Operation::List { .. }
         | Operation::View { .. }
         | Operation::Delete { .. }
         | Operation::AuthMethods { .. }
         | Operation::AuthRefresh { .. }
-        | Operation::Download { .. } => Takes::Nothing,
+        | Operation::Download { .. }
+        | Operation::Custom(_)
+        | Operation::Dashboard(_)
+        | Operation::Static(_) => Takes::Nothing,
     }
 }
 

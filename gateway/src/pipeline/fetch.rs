@@ -4,7 +4,7 @@ use super::permit::Permitted;
 use super::scan::{self, Scan};
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::upstream::Reply;
+use crate::upstream::{Payload, Reply};
 
 /// Asks PocketBase.
 pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Reply, Error> {
@@ -13,10 +13,10 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Re
         // Rules may drop records: the page that was asked is filled from the beginning.
         scan.turn_to(&mut operation, 1);
     }
-    let body = permitted.body().map(std::convert::AsRef::as_ref);
+    let payload = permitted.payload();
     Ok(gateway
         .upstream
-        .send(permitted.exchange(), &operation, body)
+        .send(permitted.exchange(), &operation, payload)
         .await?)
 }
 
@@ -31,6 +31,6 @@ pub(super) async fn fetch_page(
     scan.turn_to(&mut operation, page);
     Ok(gateway
         .upstream
-        .send(permitted.exchange(), &operation, None)
+        .send(permitted.exchange(), &operation, Payload::None)
         .await?)
 }

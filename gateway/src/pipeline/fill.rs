@@ -8,9 +8,11 @@
 
 use serde_json::{Value, json};
 
+use super::answer;
 use super::fetch::fetch_page;
 use super::permit::Permitted;
 use super::scan::Scan;
+use super::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::operation::Operation;
@@ -22,20 +24,21 @@ use crate::upstream::Reply;
 pub(super) async fn fill(
     gateway: &Gateway,
     permitted: &Permitted,
-    scan: Scan,
-    first: Value,
+    (scan, first): (Scan, Value),
+    trace: &Trace<'_>,
 ) -> Result<Value, Error> {
     let generation = &permitted.in_force().generation;
     let (mut page, mut read) = (1, 0_u32);
     let mut seen = 0;
     let mut items = Vec::new();
-    let mut answer = first;
+    let mut body = first;
     loop {
-        let count = answer
+        let count = body
             .get("items")
             .and_then(Value::as_array)
             .map_or(0, Vec::len);
-        let records = Records::take(answer, Shape::List)?;
+        let records = Records::take(body, Shape::List)?;
+        answer::hold(gateway, permitted, &records, trace).await?;
         read = read.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         let Released {
             answer: revealed, ..
@@ -54,7 +57,7 @@ pub(super) async fn fill(
             return Err(Error::Sparse { scanned: read });
         }
         page += 1;
-        answer = match fetch_page(gateway, permitted, scan, page).await? {
+        body = match fetch_page(gateway, permitted, scan, page).await? {
             Reply::Json { body, .. } => body,
             Reply::Empty { .. } | Reply::Refused { .. } | Reply::File(_) => {
                 let problem = "a further page of a list is none".to_owned();

@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
+use http::HeaderMap;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::trace::Trace;
-use super::{Request, body, reach};
+use super::{Request, RequestBody, as_sent, body, conditions, reach};
 use crate::error::{BodyError, Error};
-use crate::exchange::{Client, Exchange, hold_body};
+use crate::exchange::{AsSent, Client, Exchange, Held, hold_body};
 use crate::filter::Filter;
 use crate::gateway::{Gateway, InForce};
-use crate::operation::Operation;
+use crate::operation::{Asked, Operation};
 use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
 use crate::schema::{Collection, Schema};
 use crate::sessions::{Admits, SessionError};
+use crate::upstream::Payload;
 
 /// A request that the rules have let pass. Its fields are private to this file:
 /// nothing but [`permit`] makes one.
@@ -27,6 +29,8 @@ pub struct Permitted {
     dossier: Arc<Dossier>,
     /// As edited by the rules.
     body: Option<Arc<Value>>,
+    /// For a route that is let in as it is, and that no rule judges.
+    as_sent: Option<AsSent>,
     /// To be joined by `&&` onto the client's filter.
     narrowing: Option<Filter>,
     /// A place among the requests under way.
@@ -40,6 +44,13 @@ struct Found {
     expanded: Vec<Arc<Collection>>,
 }
 
+/// A body that has arrived and fits.
+#[derive(Default)]
+struct Sent {
+    body: Option<Value>,
+    as_sent: Option<AsSent>,
+}
+
 /// Takes a request through everything that must be known before it may be sent.
 pub(super) async fn permit(
     gateway: &Gateway,
@@ -50,19 +61,25 @@ pub(super) async fn permit(
     let in_force = gateway.in_force();
     trace.generation = in_force.generation.number;
 
-    let operation = Operation::parse(&request.method, &request.path, request.query.as_deref())?;
+    let surface = Arc::clone(&in_force.serving.surface);
+    let (method, query) = (&request.method, request.query.as_deref());
+    let Asked { operation, unnamed } = Operation::parse(method, &request.path, query, &surface)?;
+    trace.let_in(unnamed);
     trace.operation = Some(operation.kind());
     if matches!(operation, Operation::Superuser(_)) && !in_force.serving.superusers {
         return Err(Error::SuperuserRoute);
     }
+    // Who asks for what is not served need not be known.
     let found = with_schema(gateway, |schema| find(schema, &in_force, &operation)).await?;
-    trace.collection = found.as_ref().map(|found| found.collection.name.clone());
+    trace.collection = found.map(|collection| collection.name.clone());
 
     let client = Client {
         address: request.address,
-        wants_file: matches!(operation, Operation::Download { .. }),
+        wants_file: operation.is_streamed(),
         headers: request.headers,
+        surface,
     };
+    trace.let_in(conditions::check(&operation, &client)?);
     let principal = identify(gateway, &in_force, &operation, &client).await?;
     trace.principal = principal
         .record()
@@ -70,17 +87,15 @@ pub(super) async fn permit(
     if matches!(operation, Operation::Superuser(_)) && !principal.is_superuser() {
         return Err(Error::NotSuperuser);
     }
-
-    let bound = gateway.server.max_body;
-    let reading = body::read(&operation, &client.headers, request.body, bound);
-    let (under_way, body) = aside(gateway, under_way, reading).await?;
-    let (found, body) = match body {
-        None => (found, None),
-        Some(body) => {
-            let (found, body) = hold(gateway, &in_force, &operation, &body).await?;
-            (found, Some(body))
-        }
+    let asks = Asks {
+        gateway,
+        in_force: &in_force,
+        operation: &operation,
+        principal: &principal,
     };
+    let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
+    let (under_way, sent) = asks.read(under_way, &client.headers, request.body).await?;
+    let (found, sent) = asks.hold(found, sent, &client, trace).await?;
     let (collection, expanded) = match found {
         Some(Found {
             collection,
@@ -97,38 +112,95 @@ pub(super) async fn permit(
         client,
         received_ms,
     };
-    judge(
-        gateway,
-        in_force,
-        (Arc::new(exchange), body),
-        under_way,
-        trace,
-    )
-    .await
+    let exchange = Arc::new(exchange);
+    judge(gateway, in_force, (exchange, sent), under_way, trace).await
 }
 
-/// Holds a body against what the operation names, looked up again: the body
-/// took its time, and the newest picture counts.
-async fn hold(
-    gateway: &Gateway,
-    in_force: &InForce,
-    operation: &Operation,
-    body: &Value,
-) -> Result<(Option<Found>, Value), Error> {
-    with_schema(gateway, |schema| {
-        let found = find(schema, in_force, operation)?;
-        let collection = found.as_ref().map(|found| found.collection.as_ref());
-        let body = hold_body(operation, collection, body.clone());
-        Ok((found, body.map_err(BodyError::from)?))
-    })
-    .await
+/// Somebody who asks for something.
+struct Asks<'a> {
+    gateway: &'a Gateway,
+    in_force: &'a InForce,
+    operation: &'a Operation,
+    principal: &'a Principal,
+}
+
+impl Asks<'_> {
+    /// The collection that the operation names, and those that it leads to, if
+    /// this principal may ask about all that is named.
+    fn reach(&self, schema: &Schema) -> Result<Option<Found>, Error> {
+        let Some(collection) = find(schema, self.in_force, self.operation)? else {
+            return Ok(None);
+        };
+        let by = (self.in_force, self.principal);
+        let expanded = reach::check(self.operation, &collection, schema, by)?;
+        Ok(Some(Found {
+            collection,
+            expanded,
+        }))
+    }
+
+    /// Reads the body, within its bounds.
+    async fn read(
+        &self,
+        under_way: OwnedSemaphorePermit,
+        headers: &HeaderMap,
+        body: RequestBody,
+    ) -> Result<(OwnedSemaphorePermit, Sent), Error> {
+        let bound = self.gateway.server.max_body;
+        let reading = async {
+            Ok(if matches!(self.operation, Operation::Custom(_)) {
+                Sent {
+                    as_sent: Some(as_sent::read(headers, body, bound).await?),
+                    body: None,
+                }
+            } else {
+                Sent {
+                    body: body::read(self.operation, headers, body, bound).await?,
+                    as_sent: None,
+                }
+            })
+        };
+        aside(self.gateway, under_way, reading).await
+    }
+
+    /// Holds a body against what the operation names, looked up again: the body
+    /// took its time, and the newest picture counts.
+    async fn hold(
+        &self,
+        found: Option<Found>,
+        sent: Sent,
+        client: &Client,
+        trace: &mut Trace<'_>,
+    ) -> Result<(Option<Found>, Sent), Error> {
+        let Some(body) = &sent.body else {
+            return Ok((found, sent));
+        };
+        let look = |schema: &Schema| {
+            let found = self.reach(schema)?;
+            let collection = found.as_ref().map(|found| found.collection.as_ref());
+            let held = hold_body(self.operation, collection, body.clone(), &client.surface);
+            Ok((found, held.map_err(BodyError::from)?))
+        };
+        let (mut found, mut held) = with_schema(self.gateway, look).await?;
+        if !held.unnamed.is_empty() {
+            // What is let in unnamed may be a field that is new.
+            let upstream = &self.gateway.upstream;
+            if let Some(newer) = upstream.refresh_schema(&upstream.schema()).await? {
+                (found, held) = look(&newer)?;
+            }
+        }
+        let Held { body, unnamed } = held;
+        trace.let_in(unnamed);
+        let body = Some(body);
+        Ok((found, Sent { body, ..sent }))
+    }
 }
 
 /// Asks the rules, the last step on the way in.
 async fn judge(
     gateway: &Gateway,
     in_force: Arc<InForce>,
-    (exchange, body): (Arc<Exchange>, Option<Value>),
+    (exchange, sent): (Arc<Exchange>, Sent),
     under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
@@ -139,11 +211,13 @@ async fn judge(
         Some(collection) => {
             let chain = generation.chain(&collection.name);
             let chain = chain.ok_or_else(|| Error::NotExposed(collection.name.clone()))?;
-            generation.before(chain, &exchange, &dossier, body).await?
+            generation
+                .before(chain, &exchange, &dossier, sent.body)
+                .await?
         }
-        // Health and superuser routes have no collection, so nobody to judge them.
+        // What has no collection has nobody to judge it.
         None => Passed {
-            body,
+            body: sent.body,
             narrowing: None,
         },
     };
@@ -153,6 +227,7 @@ async fn judge(
         in_force,
         dossier,
         body,
+        as_sent: sent.as_sent,
         narrowing,
         _under_way: under_way,
     })
@@ -195,17 +270,18 @@ async fn identify(
         Admits::NoSuperusers
     };
     let schema = gateway.upstream.schema();
-    let sessions = &gateway.sessions;
-    match sessions
-        .identify(operation.identity(), admits, client, &schema)
-        .await
-    {
-        Err(SessionError::Collection) => match gateway.upstream.refresh_schema(&schema).await? {
-            Some(newer) => Ok(sessions
-                .identify(operation.identity(), admits, client, &newer)
-                .await?),
-            None => Err(SessionError::Collection.into()),
-        },
+    let (sessions, identity) = (&gateway.sessions, operation.identity());
+    match sessions.identify(identity, admits, client, &schema).await {
+        Err(SessionError::Collection) => {
+            let found = match gateway.upstream.refresh_schema(&schema).await? {
+                Some(newer) => sessions.identify(identity, admits, client, &newer).await,
+                None => Err(SessionError::Collection),
+            };
+            match found {
+                Err(error @ SessionError::Collection) => Ok(sessions.forgive(error, identity)?),
+                found => Ok(found?),
+            }
+        }
         found => Ok(found?),
     }
 }
@@ -228,25 +304,22 @@ async fn with_schema<T>(
     }
 }
 
-/// The collection that an operation names, if it is there and exposed, and if
-/// everything else that the operation names may be asked about.
+/// The collection that an operation names, if it is there and exposed.
 fn find(
     schema: &Schema,
     in_force: &InForce,
     operation: &Operation,
-) -> Result<Option<Found>, Error> {
+) -> Result<Option<Arc<Collection>>, Error> {
     let Some(named) = operation.collection() else {
         return Ok(None);
     };
     let collection = schema
         .find(named)
-        .filter(|collection| in_force.generation.chain(&collection.name).is_some())
-        .ok_or_else(|| Error::NotExposed(named.as_str().to_owned()))?;
-    let expanded = reach::check(operation, collection, schema, &in_force.generation)?;
-    Ok(Some(Found {
-        collection: Arc::clone(collection),
-        expanded,
-    }))
+        .filter(|collection| in_force.generation.chain(&collection.name).is_some());
+    match collection {
+        Some(collection) => Ok(Some(Arc::clone(collection))),
+        None => Err(Error::NotExposed(named.as_str().to_owned())),
+    }
 }
 
 fn now_ms() -> u64 {
@@ -283,8 +356,13 @@ impl Permitted {
         }
     }
 
-    pub(super) fn body(&self) -> Option<&Arc<Value>> {
-        self.body.as_ref()
+    /// The body as it goes to PocketBase.
+    pub(super) fn payload(&self) -> Payload<'_> {
+        match (&self.body, &self.as_sent) {
+            (_, Some(as_sent)) => Payload::AsSent(as_sent),
+            (Some(body), None) => Payload::Json(body),
+            (None, None) => Payload::None,
+        }
     }
 
     /// The operation as it goes to PocketBase: narrowed, where rules narrowed it.

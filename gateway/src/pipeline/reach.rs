@@ -1,5 +1,5 @@
 //! How far a request's filter, sort and expand may reach: to fields that may be
-//! seen, of collections that are served.
+//! seen, of collections that are served, and no further than is allowed.
 //!
 //! Each of them is a read: whoever can filter by a field can find its value out,
 //! and an expand reads other collections than the one that is asked.
@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ReachProblem};
-use crate::operation::{Expand, ListQuery, Operation};
-use crate::rules::Generation;
-use crate::schema::{Collection, Hop, Schema, fields_on_path, resolve};
+use crate::gateway::InForce;
+use crate::operation::{Expand, ExpandBounds, ListQuery, Operation};
+use crate::principal::Principal;
+use crate::schema::{Collection, Hop, PathError, Schema, fields_on_path, resolve};
 
 /// Checks every path that an operation names, and tells the collections that
 /// its expand leads to.
@@ -17,14 +18,18 @@ pub(super) fn check(
     operation: &Operation,
     collection: &Collection,
     schema: &Schema,
-    generation: &Generation,
+    (in_force, principal): (&InForce, &Principal),
 ) -> Result<Vec<Arc<Collection>>, Error> {
     let reach = Reach {
         collection,
         schema,
-        generation,
+        in_force,
+        // PocketBase hides nothing from superusers; nor do rules that let them by.
+        unbound: in_force.generation.lets_by(principal),
     };
-    if let Operation::List { query, .. } = operation {
+    if let Operation::List { query, .. } = operation
+        && !reach.unbound
+    {
         reach.list(query)?;
     }
     operation
@@ -35,7 +40,9 @@ pub(super) fn check(
 struct Reach<'a> {
     collection: &'a Collection,
     schema: &'a Schema,
-    generation: &'a Generation,
+    in_force: &'a InForce,
+    /// Whether everything may be looked at.
+    unbound: bool,
 }
 
 impl Reach<'_> {
@@ -53,6 +60,7 @@ impl Reach<'_> {
 
     /// A path to a field: every field and collection on it.
     fn fields(&self, part: &'static str, path: &str) -> Result<(), Error> {
+        let generation = &self.in_force.generation;
         let refused = |problem| Error::Reach {
             part,
             path: path.to_owned(),
@@ -60,15 +68,15 @@ impl Reach<'_> {
         };
         let fields = fields_on_path(self.schema, self.collection, path);
         for (owner, field) in fields.map_err(|error| refused(error.into()))? {
-            if self.generation.chain(&owner.name).is_none() {
+            if generation.chain(&owner.name).is_none() {
                 return Err(refused(ReachProblem::NotExposed));
             }
-            if self.generation.may_remove(&owner.name, &field.name) {
+            if generation.may_remove(&owner.name, &field.name) {
                 return Err(refused(ReachProblem::MayBeHidden(field.name.clone())));
             }
             // Records of another collection that a rule may hold back are not
             // to be told of by which records of this one match.
-            if owner.id != self.collection.id && self.generation.may_drop(&owner.name) {
+            if owner.id != self.collection.id && generation.may_drop(&owner.name) {
                 return Err(refused(ReachProblem::MayBeDropped(owner.name.clone())));
             }
             // PocketBase hides e-mails record by record, and yet sorts by them.
@@ -80,30 +88,53 @@ impl Reach<'_> {
     }
 
     fn expand(&self, expand: &Expand) -> Result<Vec<Arc<Collection>>, Error> {
+        let bounds = self.in_force.serving.expand;
         let mut targets = Vec::new();
-        for path in expand.paths() {
+        for (at, path) in expand.paths().iter().enumerate() {
             let refused = |problem| Error::Reach {
                 part: "expand",
                 path: path.join("."),
                 problem,
             };
-            let hops = resolve(self.schema, self.collection, path);
-            for Hop {
-                owner,
-                field,
-                target,
-            } in hops.map_err(|error| refused(error.into()))?
-            {
-                if self.generation.chain(&target.name).is_none() {
-                    return Err(refused(ReachProblem::NotExposed));
-                }
-                // The answer would tell what the field points at.
-                if self.generation.may_remove(&owner.name, &field.name) {
-                    return Err(refused(ReachProblem::MayBeHidden(field.name.clone())));
-                }
-                targets.push(Arc::clone(target));
+            if at == bounds.paths {
+                return Err(refused(ReachProblem::TooManyPaths(bounds.paths)));
+            }
+            let hops = match resolve(self.schema, self.collection, path) {
+                // It is a superuser's: PocketBase follows it.
+                Err(PathError::Hidden { .. }) if self.unbound => continue,
+                hops => hops.map_err(|error| refused(error.into()))?,
+            };
+            if let Some(problem) = too_far(&hops, bounds) {
+                return Err(refused(problem));
+            }
+            for hop in hops {
+                self.hop(&hop).map_err(refused)?;
+                targets.push(Arc::clone(hop.target));
             }
         }
         Ok(targets)
     }
+
+    fn hop(&self, hop: &Hop<'_>) -> Result<(), ReachProblem> {
+        let generation = &self.in_force.generation;
+        if generation.chain(&hop.target.name).is_none() {
+            return Err(ReachProblem::NotExposed);
+        }
+        // The answer would tell what the field points at.
+        if !self.unbound && generation.may_remove(&hop.owner.name, &hop.field.name) {
+            return Err(ReachProblem::MayBeHidden(hop.field.name.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// Each relation to many multiplies the records of the answer: three in a row
+/// over forty records are hundreds of megabytes, which PocketBase gathers before
+/// it sends the first byte. So they are counted before it is asked.
+fn too_far(hops: &[Hop<'_>], bounds: ExpandBounds) -> Option<ReachProblem> {
+    if hops.len() > bounds.depth {
+        return Some(ReachProblem::TooDeep(bounds.depth));
+    }
+    let many = hops.iter().filter(|hop| hop.to_many).count();
+    (many > bounds.many).then_some(ReachProblem::TooWide(bounds.many))
 }

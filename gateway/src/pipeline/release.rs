@@ -5,13 +5,14 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::Response;
+use super::answer;
 use super::fill;
 use super::permit::Permitted;
 use super::scan;
 use super::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::operation::{Operation, OperationKind};
+use crate::operation::{Answer, OperationKind};
 use crate::record::{Records, Shape};
 use crate::rules::{Released, RuleError};
 use crate::upstream::{Reply, UpstreamError};
@@ -68,14 +69,25 @@ async fn json(
     trace: &mut Trace<'_>,
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
-    let released = match (shape(operation), scan::plan(permitted)) {
-        (Some(Shape::List), Some(scan)) => {
-            let whole = fill::fill(gateway, permitted, scan, body).await?;
+    let kind = operation.kind();
+    let released = match (answer::shape(kind), scan::plan(permitted)) {
+        (Answer::List, Some(scan)) => {
+            let whole = fill::fill(gateway, permitted, (scan, body), trace).await?;
             conclude(permitted, status, Some(whole)).await?
         }
-        (Some(Shape::Record), _) => {
+        (Answer::List, None) => {
+            let records = Records::take(body, Shape::List)?;
+            answer::hold(gateway, permitted, &records, trace).await?;
+            reveal(permitted, status, records).await?
+        }
+        (Answer::Auth, _) => {
+            let records = Records::take(body, Shape::Auth)?;
+            answer::hold(gateway, permitted, &records, trace).await?;
+            reveal(permitted, status, records).await?
+        }
+        (Answer::Record, _) => {
             let name = name_of(&body);
-            let records = match one_record(permitted, body) {
+            let records = match one_record(gateway, permitted, body, trace).await {
                 Err(error) if operation.is_write() => return Err(Error::Written(Box::new(error))),
                 records => records?,
             };
@@ -87,11 +99,8 @@ async fn json(
                 revealed => revealed?,
             }
         }
-        (Some(shape), _) => reveal(permitted, status, Records::take(body, shape)?).await?,
-        (None, _) => {
-            if !body.is_object() && operation.kind() != OperationKind::Superuser {
-                return Err(UpstreamError::Garbled("an object was expected".to_owned()).into());
-            }
+        _ => {
+            answer::hold_object(kind, status, &body)?;
             conclude(permitted, status, Some(body)).await?
         }
     };
@@ -132,26 +141,17 @@ async fn conclude(
         .await
 }
 
-/// Where an operation's answer keeps its records; none: it has none.
-fn shape(operation: &Operation) -> Option<Shape> {
-    match operation {
-        Operation::List { .. } => Some(Shape::List),
-        Operation::View { .. } | Operation::Create { .. } | Operation::Update { .. } => {
-            Some(Shape::Record)
-        }
-        Operation::AuthWithPassword { .. } | Operation::AuthRefresh { .. } => Some(Shape::Auth),
-        Operation::Health
-        | Operation::AuthMethods { .. }
-        | Operation::Superuser(_)
-        | Operation::Delete { .. }
-        | Operation::Download { .. } => None,
-    }
-}
-
 /// The record of an answer, which is the one that was asked for.
-fn one_record(permitted: &Permitted, body: Value) -> Result<Records, Error> {
+async fn one_record(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    body: Value,
+    trace: &Trace<'_>,
+) -> Result<Records, Error> {
     check_asked(permitted, &body)?;
-    Ok(Records::take(body, Shape::Record)?)
+    let records = Records::take(body, Shape::Record)?;
+    answer::hold(gateway, permitted, &records, trace).await?;
+    Ok(records)
 }
 
 /// The one record of an answer must be the one that was asked for: what was

@@ -15,7 +15,8 @@ use crate::error::{Error, cut};
 use crate::gateway::Gateway;
 use crate::operation::OperationKind;
 use crate::rules::{Dossier, RuleError};
-use crate::telemetry::{ExchangeLabels, RuleLabels};
+use crate::surface::Unnamed;
+use crate::telemetry::{ExchangeLabels, Noted, RuleLabels, UnnamedLabels};
 
 /// What servers write for a client that did not wait; nobody is sent it.
 const CLIENT_GONE: u16 = 499;
@@ -75,6 +76,26 @@ impl<'a> Trace<'a> {
     pub(super) fn withhold(&mut self, error: &RuleError) {
         count_refusal(self.gateway, error);
         self.withheld = Some(("withheld".to_owned(), error.to_string()));
+    }
+
+    /// Takes down what was let in only because the gateway observes, and says
+    /// of what is new how it would be let in by name.
+    pub(super) fn let_in(&self, unnamed: Vec<Unnamed>) {
+        let metrics = &self.gateway.metrics;
+        for name in unnamed {
+            let section = name.section();
+            let labels = UnnamedLabels { section };
+            metrics.unnamed.get_or_create(&labels).inc();
+            if self.gateway.observed.note(&name) == Noted::First {
+                metrics.unnamed_names.inc();
+                let allow = name.to_string();
+                tracing::warn!(
+                    request.id = self.id,
+                    allow,
+                    "let in by observing; to name it, [compat]"
+                );
+            }
+        }
     }
 
     /// Takes down how the exchange ended.

@@ -131,8 +131,11 @@ fn left_behind(mut state: CallState) -> Result<Before, Fault> {
         Some((body, touched)) if touched.is_empty() => Some(body),
         Some((body, _)) => {
             let exchange = &state.exchange;
-            let held = hold_body(&exchange.operation, exchange.collection.as_deref(), body);
-            Some(held.map_err(|error| Fault::BadEdit(error.to_string()))?)
+            let surface = &exchange.client.surface;
+            let collection = exchange.collection.as_deref();
+            let held = hold_body(&exchange.operation, collection, body, surface);
+            let held = held.map_err(|error| Fault::BadEdit(error.to_string()))?;
+            Some(held.body)
         }
         None => None,
     };

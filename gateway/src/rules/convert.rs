@@ -108,7 +108,11 @@ pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
         OperationKind::AuthWithPassword => types::Operation::AuthWithPassword,
         OperationKind::AuthRefresh => types::Operation::AuthRefresh,
         OperationKind::Download => types::Operation::Download,
-        OperationKind::Health | OperationKind::Superuser => return None,
+        OperationKind::Health
+        | OperationKind::Superuser
+        | OperationKind::Custom
+        | OperationKind::Dashboard
+        | OperationKind::Static => return None,
     })
 }
 

@@ -46,7 +46,7 @@ impl Manifest {
             .is_none_or(|operations| operations.contains(&kind))
     }
 
-    /// Whether the rule says that it is for this collection.
+    /// Whether the rule says that it is for this collection, or, for `*`, for all.
     #[must_use]
     pub fn is_for(&self, collection: &str) -> bool {
         self.collections.is_empty()

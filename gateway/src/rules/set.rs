@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinError;
 
 use crate::exchange::Exchange;
+use crate::principal::Principal;
 
 /// A set of rules in force. Requests in flight keep the one they began with.
 pub struct Generation {
@@ -23,6 +24,8 @@ pub struct Generation {
     pub digest: String,
     /// Collections by name, as the schema spells it.
     exposed: HashMap<String, Chain>,
+    /// That of all others but PocketBase's own.
+    others: Option<Chain>,
     rules: Vec<Arc<Rule>>,
     /// The rules from this place on were dropped into this folder.
     named: usize,
@@ -47,6 +50,9 @@ impl Chain {
         self.rules.is_empty()
     }
 }
+
+/// The name under which settings expose all collections that they don't name.
+pub const OTHERS: &str = "*";
 
 /// A set of rules can't come into force.
 #[derive(Debug, thiserror::Error)]
@@ -148,18 +154,15 @@ impl Generation {
         }
         let mut exposed = HashMap::new();
         for (collection, how) in &settings.exposed {
-            let chain = chain(collection, how, &rules, named)?;
-            exposed.insert(
-                collection.clone(),
-                Chain {
-                    rules: chain.into(),
-                },
-            );
+            let rules = chain(collection, how, &rules, named)?.into();
+            exposed.insert(collection.clone(), Chain { rules });
         }
+        let others = exposed.remove(OTHERS);
         Ok(Self {
             number: before.map_or(1, |before| before.number + 1),
             digest: digest(&rules, settings),
             exposed,
+            others,
             folder: settings.folder.clone(),
             named,
             judge_superusers: settings.judge_superusers,
@@ -199,7 +202,19 @@ impl Generation {
     /// The chain of a collection; none: it is not exposed.
     #[must_use]
     pub fn chain(&self, collection: &str) -> Option<&Chain> {
-        self.exposed.get(collection)
+        // What PocketBase keeps for itself is exposed by its name alone.
+        let others = || {
+            self.others
+                .as_ref()
+                .filter(|_| !collection.starts_with('_'))
+        };
+        self.exposed.get(collection).or_else(others)
+    }
+
+    /// Whether no rule is asked about this principal.
+    #[must_use]
+    pub fn lets_by(&self, principal: &Principal) -> bool {
+        principal.is_superuser() && !self.judge_superusers
     }
 
     /// The rules of a chain, in order, with their places.
@@ -279,7 +294,7 @@ impl Generation {
         let chains: Vec<&Chain> = read
             .filter_map(|collection| self.chain(&collection.name))
             .collect();
-        let let_by = exchange.principal.is_superuser() && !self.judge_superusers;
+        let let_by = self.lets_by(&exchange.principal);
         let is_concerned = |place: usize, rule: &Rule| {
             let has_hook = rule.manifest.hooks.reveal || rule.manifest.hooks.after;
             !let_by && has_hook && chains.iter().any(|chain| chain.rules.contains(&place))
@@ -296,7 +311,7 @@ impl Generation {
         exchange: &'a Exchange,
         judged: impl Fn(&Rule) -> bool + 'a,
     ) -> impl Iterator<Item = (usize, &'a Arc<Rule>)> {
-        let let_by = exchange.principal.is_superuser() && !self.judge_superusers;
+        let let_by = self.lets_by(&exchange.principal);
         self.rules_of(chain)
             .filter(move |(_, rule)| !let_by && judged(rule))
     }

@@ -17,6 +17,8 @@ pub struct Hop<'a> {
     pub field: &'a Field,
     /// Whose records are read.
     pub target: &'a Arc<Collection>,
+    /// Whether it may lead from one record to several: backwards it always may.
+    pub to_many: bool,
 }
 
 /// The hops of an expand path, one for each segment.
@@ -41,11 +43,13 @@ pub fn resolve<'a>(
             owner,
             field,
             target,
+            to_many,
         } = relation::step(schema, here, segment)?;
         hops.push(Hop {
             owner,
             field,
             target,
+            to_many,
         });
         here = target;
     }

@@ -48,6 +48,8 @@ pub(super) struct Step<'a> {
     pub(super) owner: &'a Collection,
     pub(super) field: &'a Field,
     pub(super) target: &'a Arc<Collection>,
+    /// Whether it may lead from one record to several.
+    pub(super) to_many: bool,
 }
 
 /// Goes from a collection along `field`, or along `COLL_via_FIELD` back to COLL.
@@ -62,7 +64,11 @@ pub(super) fn step<'a>(
                 segment: segment.to_owned(),
             });
         }
-        let FieldKind::Relation { collection, .. } = &field.kind else {
+        let FieldKind::Relation {
+            collection,
+            multiple,
+        } = &field.kind
+        else {
             return Err(PathError::NotARelation {
                 segment: segment.to_owned(),
             });
@@ -72,6 +78,7 @@ pub(super) fn step<'a>(
             owner: from,
             field,
             target,
+            to_many: *multiple,
         });
     }
     // The last `_via_`: a field's name cannot have one, a collection's could once.
@@ -95,6 +102,7 @@ pub(super) fn step<'a>(
         owner: target,
         field,
         target,
+        to_many: true,
     })
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -115,6 +117,21 @@ pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::http::Response
     let mut response = axum::http::Response::new(body);
     *response.status_mut() = refused.status;
     *response.headers_mut() = refused.headers;
+    response
+}
+
+/// A browser asks what it may: CORS has answered, in PocketBase's status.
+pub(super) async fn preflight(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request<Body>,
+    next: Next,
+) -> axum::http::Response<Body> {
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if is_preflight && response.status() == StatusCode::OK {
+        gateway.metrics.preflights.inc();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     response
 }
 

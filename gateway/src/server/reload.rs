@@ -147,7 +147,11 @@ impl ConfigFile {
     ///
     /// As [`Config::read`].
     pub fn read(&self) -> Result<Config, crate::config::ConfigError> {
-        let mut config = Config::read(&self.path, &self.environment)?;
+        let mut environment = self.environment.clone();
+        if let Some(url) = &self.overrides.pocketbase {
+            environment.db_url = Some(url.clone());
+        }
+        let mut config = Config::read(&self.path, &environment)?;
         if let Some(listen) = self.overrides.listen {
             config.server.listen = listen;
         }

@@ -24,6 +24,12 @@ pub struct Metrics {
     pub reloads: Family<ReloadLabels, Counter>,
     /// The generation in force.
     pub generation: Gauge,
+    /// What was let in only because the gateway observes, by section of `[compat]`.
+    pub unnamed: Family<UnnamedLabels, Counter>,
+    /// The names among them that are kept.
+    pub unnamed_names: Gauge,
+    /// Requests of browsers that ask what they may; they go no further.
+    pub preflights: Counter,
 }
 
 /// What tells exchanges apart.
@@ -49,6 +55,13 @@ pub struct RuleLabels {
 pub struct ReloadLabels {
     /// `swapped` or `refused`.
     pub result: &'static str,
+}
+
+/// What tells apart what was let in only because the gateway observes.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct UnnamedLabels {
+    /// `routes`, `query`, `headers`, `body` or `answer`.
+    pub section: &'static str,
 }
 
 impl Metrics {
@@ -83,6 +96,21 @@ impl Metrics {
             "The generation of rules in force",
             self.generation.clone(),
         );
+        registry.register(
+            "unnamed",
+            "Let in without being named in [compat], because strict.mode is observe",
+            self.unnamed.clone(),
+        );
+        registry.register(
+            "unnamed_names",
+            "Different names among these, up to 1000",
+            self.unnamed_names.clone(),
+        );
+        registry.register(
+            "preflights",
+            "OPTIONS requests answered",
+            self.preflights.clone(),
+        );
         let mut out = String::new();
         // Writing to a string can't fail.
         let _ = text::encode(&mut out, &registry);
@@ -102,6 +130,9 @@ impl Default for Metrics {
             rules: Family::default(),
             reloads: Family::default(),
             generation: Gauge::default(),
+            unnamed: Family::default(),
+            unnamed_names: Gauge::default(),
+            preflights: Counter::default(),
         }
     }
 }

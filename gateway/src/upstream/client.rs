@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use super::{Settings, UpstreamError};
+use super::{Payload, Settings, UpstreamError};
 use crate::exchange::{self, json};
 use crate::principal::Token;
 
@@ -28,8 +28,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PASSED_ON: [HeaderName; 2] = [ACCEPT_LANGUAGE, USER_AGENT];
 
 /// For files: what a partial or conditional answer depends on.
-const PASSED_ON_FOR_FILES: [HeaderName; 3] =
-    [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE];
+const PASSED_ON_FOR_FILES: [HeaderName; 7] = [
+    header::ACCEPT_ENCODING,
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+];
 
 /// The pooled client.
 pub(super) struct Client {
@@ -45,11 +52,39 @@ pub(super) struct Outgoing<'a> {
     pub(super) method: Method,
     /// Written by us, percent-encoded where it must be.
     pub(super) path_and_query: String,
-    /// JSON.
-    pub(super) body: Option<Bytes>,
+    pub(super) body: Written,
     pub(super) token: Option<Token>,
     /// On whose behalf; none for the gateway's own requests.
     pub(super) client: Option<&'a exchange::Client>,
+}
+
+/// The body of a request for PocketBase, as bytes.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) content_type: Option<HeaderValue>,
+    pub(super) bytes: Bytes,
+}
+
+impl Written {
+    pub(super) fn json(body: &Value) -> Self {
+        Self {
+            content_type: Some(HeaderValue::from_static("application/json")),
+            bytes: Bytes::from(body.to_string()),
+        }
+    }
+}
+
+impl From<Payload<'_>> for Written {
+    fn from(payload: Payload<'_>) -> Self {
+        match payload {
+            Payload::None => Self::default(),
+            Payload::Json(body) => Self::json(body),
+            Payload::AsSent(sent) => Self {
+                content_type: sent.content_type.clone(),
+                bytes: sent.bytes.clone(),
+            },
+        }
+    }
 }
 
 impl Outgoing<'_> {
@@ -57,7 +92,7 @@ impl Outgoing<'_> {
         Self {
             method: Method::GET,
             path_and_query,
-            body: None,
+            body: Written::default(),
             token: None,
             client: None,
         }
@@ -130,8 +165,8 @@ impl Client {
             .parse()
             .map_err(|error| unwritten(&error))?;
         let mut request = Request::builder().method(outgoing.method).uri(uri);
-        if outgoing.body.is_some() {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(content_type) = outgoing.body.content_type {
+            request = request.header(CONTENT_TYPE, content_type);
         }
         if let Some(token) = &outgoing.token {
             let mut value =
@@ -141,17 +176,19 @@ impl Client {
         }
         if let Some(client) = outgoing.client {
             request = request.header(&self.forwarding_header, client.address.to_string());
-            for name in PASSED_ON
-                .iter()
-                .chain(PASSED_ON_FOR_FILES.iter().filter(|_| client.wants_file))
-            {
-                if let Some(value) = client.headers.get(name) {
+            let for_files = PASSED_ON_FOR_FILES.iter().filter(|_| client.wants_file);
+            let named = &client.surface.compat.headers;
+            for name in PASSED_ON.iter().chain(for_files).chain(named) {
+                let is_new = request
+                    .headers_ref()
+                    .is_none_or(|written| !written.contains_key(name));
+                if let (Some(value), true) = (client.headers.get(name), is_new) {
                     request = request.header(name, value);
                 }
             }
         }
         request
-            .body(Full::new(outgoing.body.unwrap_or_default()))
+            .body(Full::new(outgoing.body.bytes))
             .map_err(|error| unwritten(&error))
     }
 }

@@ -1,10 +1,11 @@
 //! The answer of PocketBase, as far as it may go on.
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, LAST_MODIFIED,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    LOCATION, RETRY_AFTER, VARY,
 };
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use serde_json::Value;
 
@@ -12,15 +13,36 @@ use super::client::read_json;
 use super::{Settings, UpstreamError};
 
 /// The headers of a file's answer that are passed on.
-const FILE_HEADERS: [HeaderName; 8] = [
+const FILE_HEADERS: [HeaderName; 10] = [
     ACCEPT_RANGES,
     CACHE_CONTROL,
     CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_RANGE,
     CONTENT_SECURITY_POLICY,
     CONTENT_TYPE,
     LAST_MODIFIED,
+    VARY,
+];
+
+/// The headers of the answer of a route that is let in that are passed on:
+/// no cookies, no policies about other pages.
+const CUSTOM_HEADERS: [HeaderName; 14] = [
+    ACCEPT_RANGES,
+    CACHE_CONTROL,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE,
+    ETAG,
+    LAST_MODIFIED,
+    LOCATION,
+    RETRY_AFTER,
+    VARY,
 ];
 
 /// What PocketBase answered.
@@ -56,6 +78,8 @@ pub struct FileBody {
     pub status: StatusCode,
     /// Only those that belong to a file.
     pub headers: HeaderMap,
+    /// Whether a browser may show it in a frame of the same origin, as a page.
+    pub is_page: bool,
     /// Streamed: neither [`Settings::timeout`] nor [`Settings::max_response`] bounds it.
     pub body: Incoming,
 }
@@ -85,23 +109,79 @@ pub(super) async fn file(
     let is_file = status.is_success()
         || matches!(
             status,
-            StatusCode::NOT_MODIFIED | StatusCode::RANGE_NOT_SATISFIABLE
+            StatusCode::NOT_MODIFIED
+                | StatusCode::PRECONDITION_FAILED
+                | StatusCode::RANGE_NOT_SATISFIABLE
         );
-    if !is_file {
-        return Err(UpstreamError::Garbled(format!("a file answers {status}")));
+    if is_file {
+        Ok(stream(response, &FILE_HEADERS))
+    } else {
+        Err(UpstreamError::Garbled(format!("a file answers {status}")))
     }
+}
+
+/// Takes an answer that is a page or what belongs to it. Of a folder that was
+/// asked for without its last slash, PocketBase answers where it is.
+pub(super) async fn page(
+    response: Response<Incoming>,
+    asked: &str,
+    settings: &Settings,
+) -> Result<Reply, UpstreamError> {
+    let to_folder = response
+        .headers()
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| location.strip_suffix('/'))
+        .is_some_and(|location| location == asked);
+    if to_folder && response.status() == StatusCode::MOVED_PERMANENTLY {
+        return Ok(stream(response, &[LOCATION]));
+    }
+    let mut reply = file(response, settings).await?;
+    if let Reply::File(page) = &mut reply {
+        // A page may load what is its own, as PocketBase serves it.
+        page.is_page = true;
+    }
+    Ok(reply)
+}
+
+/// Takes the answer of a route that is let in as it is: no shape is known of
+/// it, so it goes on as it comes, but for headers that are nobody's business.
+pub(super) fn custom(response: Response<Incoming>, upstream: &Uri) -> Reply {
+    let mut reply = stream(response, &CUSTOM_HEADERS);
+    if let Reply::File(answer) = &mut reply {
+        keep_location(&mut answer.headers, upstream);
+        answer.is_page = true;
+    }
+    reply
+}
+
+/// Where PocketBase is, is nobody's business either.
+fn keep_location(headers: &mut HeaderMap, upstream: &Uri) {
+    let base = upstream.to_string();
+    let path = headers
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| location.strip_prefix(base.trim_end_matches('/')))
+        .and_then(|path| HeaderValue::from_str(path).ok());
+    if let Some(path) = path {
+        headers.insert(LOCATION, path);
+    }
+}
+
+fn stream(response: Response<Incoming>, passed_on: &[HeaderName]) -> Reply {
     let (parts, body) = response.into_parts();
     let mut headers = HeaderMap::new();
-    for name in FILE_HEADERS {
-        for value in parts.headers.get_all(&name) {
-            headers.append(&name, value.clone());
+    for name in passed_on {
+        for value in parts.headers.get_all(name) {
+            headers.append(name, value.clone());
         }
     }
-    Ok(Reply::File(FileBody {
-        status,
+    Reply::File(FileBody {
+        status: parts.status,
         headers,
         body,
-    }))
+        is_page: false,
+    })
 }
 
 /// A refusal must look like PocketBase's: what does not is not passed on.

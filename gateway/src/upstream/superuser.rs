@@ -5,12 +5,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::client::{Client, Outgoing};
+use super::client::{Client, Outgoing, Written};
 use super::{Credential, UpstreamError};
 use crate::exchange::token;
 use crate::principal::Token;
@@ -130,7 +129,7 @@ async fn log_in(client: &Client, email: &str, password: &str) -> Result<Token, U
     let body = json!({ "identity": email, "password": password });
     let request = Outgoing {
         method: Method::POST,
-        body: Some(Bytes::from(body.to_string())),
+        body: Written::json(&body),
         ..Outgoing::get("/api/collections/_superusers/auth-with-password".to_owned())
     };
     let (status, answer) = client.json(request).await?;
