@@ -36,8 +36,22 @@ impl PocketBase {
     ///
     /// When the binary is missing, or does not come up within [`PATIENCE`].
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with these files, by path and text: `pb_hooks/main.pb.js`, `pb_public/index.html`.
+    ///
+    /// # Panics
+    ///
+    /// As [`PocketBase::start`].
+    pub async fn start_with(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self::copy_data_to(&folder.path().join("pb_data")).await;
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a file in a folder")).expect("makes it");
+            fs::write(path, text).expect("writes the file");
+        }
         // Another process may take the port before PocketBase does.
         for _ in 0..5 {
             let address = free_address();
@@ -116,7 +130,7 @@ impl Drop for PocketBase {
 async fn serve(folder: &Path, address: SocketAddr) -> Result<(Child, Output), String> {
     let mut child = command(&folder.join("pb_data"), "serve")
         .args(["--http", &address.to_string()])
-        .args(["--hooksDir", "none", "--publicDir", "none"])
+        .args(["--hooksDir", "pb_hooks", "--publicDir", "pb_public"])
         .current_dir(folder)
         .kill_on_drop(true)
         .spawn()

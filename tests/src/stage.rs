@@ -16,7 +16,12 @@ pub struct Stage {
 impl Stage {
     /// Starts all three. `set_up` says what the gateway exposes, and under which rules.
     pub async fn with(set_up: impl FnOnce(Setup) -> Setup) -> Self {
-        let pocketbase = PocketBase::start().await;
+        Self::with_files(&[], set_up).await
+    }
+
+    /// The same, where PocketBase has hooks or a public folder: see [`PocketBase::start_with`].
+    pub async fn with_files(files: &[(&str, &str)], set_up: impl FnOnce(Setup) -> Setup) -> Self {
+        let pocketbase = PocketBase::start_with(files).await;
         let proxy = RecordingProxy::before(pocketbase.address()).await;
         let gateway = set_up(Setup::before(proxy.address())).start().await;
         Self {
@@ -41,6 +46,12 @@ impl Stage {
     #[must_use]
     pub fn direct(&self) -> Client {
         self.pocketbase.client()
+    }
+
+    /// The superuser, known to PocketBase, at the gateway.
+    pub async fn superuser(&self) -> Client {
+        let direct = self.pocketbase.superuser().await;
+        self.guest().with_token(direct.token())
     }
 
     /// One of the demo's people at the gateway. The login goes past it: what the

@@ -20,6 +20,8 @@ mod chains;
 mod child;
 /// `hapta check` and `--help`: the command itself, for whoever typed it.
 mod commands;
+/// What is let in by name, or only observed: routes, parameters, headers, keys.
+mod compat;
 /// How many may come in at once, and how long anything may take.
 mod doors;
 /// The environment variables of the original.
@@ -32,12 +34,18 @@ mod exposure;
 mod faults;
 /// The limits of rules, each at its edge.
 mod limits;
+/// The dashboard and the public folder.
+mod pages;
 /// Who is asking: tokens, and what a bad one gets.
 mod principals;
+/// How far filter, sort and expand reach, and what an answer may gather.
+mod reach;
 /// Records through the gateway are the records of PocketBase.
 mod records;
 /// Fields that a rule hides and records that it drops, on every way out.
 mod reveal;
+/// The table of routes, row by row.
+mod routes;
 /// Rules that loop, trap, hoard: each has a test, and costs only its own request.
 mod sandbox;
 /// The official JavaScript SDK, pointed at the gateway unchanged.

@@ -38,7 +38,8 @@ pub(super) async fn release(
         },
         Reply::File(mut file) => {
             conclude(&permitted, file.status, None).await?;
-            if permitted.is_judged() {
+            let kind = permitted.exchange().operation.kind();
+            if kind == OperationKind::Download && permitted.is_judged() {
                 keep_private(&mut file.headers);
             }
             Ok(Response::file(file))
