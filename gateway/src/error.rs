@@ -11,7 +11,9 @@ use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::exchange::BodyMisfit;
+use crate::exchange::form::FormError;
 use crate::exchange::json::JsonError;
+use crate::exchange::media::MediaError;
 use crate::exchange::write::WriteError;
 use crate::operation::OperationError;
 use crate::record::ShapeError;
@@ -98,9 +100,12 @@ pub enum BodyError {
     /// With the bound, `server.max_body`.
     #[error("the body is larger than {0}")]
     TooLarge(bytesize::ByteSize),
-    /// None, another, or two: multipart too, for now.
-    #[error("a body must be sent as application/json")]
-    ContentType,
+    /// None, another, two, or one that could be read otherwise.
+    #[error(transparent)]
+    ContentType(#[from] MediaError),
+    /// A form, where only JSON has a meaning of its own.
+    #[error("a superuser route takes its body as application/json")]
+    JsonOnly,
     /// Compressed bytes could unfold beyond every bound.
     #[error("a body in a Content-Encoding is not taken")]
     Encoding,
@@ -116,6 +121,9 @@ pub enum BodyError {
     /// Not JSON, beyond its bounds, or with a key twice.
     #[error(transparent)]
     Json(#[from] JsonError),
+    /// No form, or one with two meanings, or with a file.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// Not what the operation takes.
     #[error(transparent)]
     Misfit(#[from] BodyMisfit),
@@ -279,9 +287,11 @@ fn session(error: &SessionError) -> (StatusCode, &'static str) {
 fn body(error: &BodyError) -> (StatusCode, &'static str) {
     match error {
         BodyError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-        BodyError::ContentType | BodyError::Encoding => {
+        BodyError::ContentType(_) | BodyError::JsonOnly | BodyError::Encoding => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_type")
         }
+        BodyError::Form(FormError::File { .. }) => (StatusCode::BAD_REQUEST, "body_file"),
+        BodyError::Form(_) => (StatusCode::BAD_REQUEST, "body_form"),
         BodyError::Unwanted => (StatusCode::BAD_REQUEST, "body_unwanted"),
         BodyError::Misfit(BodyMisfit::NoObject) | BodyError::Json(_) => {
             (StatusCode::BAD_REQUEST, "body_json")

@@ -1,8 +1,10 @@
 //! One request as the gateway understands it: what is asked, of which
 //! collection, by whom, from where and when.
 
+pub mod form;
 pub mod json;
 pub mod login;
+pub mod media;
 pub mod token;
 mod value;
 pub mod write;

@@ -21,6 +21,7 @@ mod upstream;
 pub use error::OperationError;
 pub use expand::{Expand, ExpandBounds};
 pub use fields::Fields;
+pub(crate) use query::decode;
 pub use query::{DownloadQuery, ListQuery, RecordQuery};
 pub use routes::{Answer, Query, ROUTES, Route, State, Takes, Who};
 pub use sort::{Sort, SortKey};

@@ -2,7 +2,7 @@
 //!
 //! As in `spellings`, each case first sees PocketBase itself do it.
 
-mod lab;
+pub(crate) mod lab;
 
 use hapta_tests::demo::{ALICE, BOB, POST_OF_ALICE, record, records};
 use serde_json::json;
@@ -150,7 +150,10 @@ async fn one_choice_a_rule_sees_is_the_one_that_is_stored() {
 #[tokio::test]
 async fn several_choices_a_rule_sees_are_those_that_are_stored() {
     let lab = Lab::start().await;
-    let mut cases = vec![("choices", json!(1), json!(["1"]), Refused)];
+    let mut cases = vec![
+        ("choices", json!(1), json!(["1"]), Refused),
+        ("choices", json!([1.0, "b"]), json!(["1", "b"]), Told),
+    ];
     for (key, a, b) in [("choices", "a", "b"), ("friends", ALICE, BOB)] {
         let quoted = json!([a, b]).to_string();
         cases.extend([

@@ -11,6 +11,7 @@ mod date;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Number, Value, json};
 
+use super::form::typed;
 use super::json::{self, Bounds};
 use crate::schema::FieldKind;
 
@@ -41,7 +42,8 @@ pub(super) fn normalise(kind: &FieldKind, value: Value) -> Result<Value, &'stati
         }
         FieldKind::Json => json_value(value),
         FieldKind::GeoPoint => place(&value),
-        FieldKind::Autodate | FieldKind::Other => Ok(value),
+        FieldKind::Autodate => Ok(value),
+        FieldKind::Other => unknown(value),
     }
 }
 
@@ -101,7 +103,8 @@ fn flag(value: Value) -> Result<Value, &'static str> {
         Value::Null => Ok(false.into()),
         Value::Bool(_) => Ok(value),
         Value::String(text) if text == "true" => Ok(true.into()),
-        Value::String(text) if text == "false" => Ok(false.into()),
+        // Forms write an empty text for a box that is not ticked.
+        Value::String(text) if text == "false" || text.is_empty() => Ok(false.into()),
         _ => Err("true or false"),
     }
 }
@@ -138,12 +141,33 @@ fn many(value: Value) -> Result<Value, &'static str> {
         Value::Array(values) => values,
         _ => return Err("an array of texts"),
     };
-    if !given.iter().all(Value::is_string) {
-        return Err("an array of texts");
-    }
-    let mut seen = std::collections::HashSet::from([Value::from("")]);
-    let kept = given.into_iter().filter(|text| seen.insert(text.clone()));
+    let texts: Option<Vec<_>> = given.into_iter().map(within_array).collect();
+    let texts = texts.ok_or("an array of texts")?;
+    let mut seen = std::collections::HashSet::from([String::new()]);
+    let kept = texts.into_iter().filter(|text| seen.insert(text.clone()));
     Ok(kept.collect())
+}
+
+/// Of a form's `1` and `true` PocketBase makes a number and a flag, and of these
+/// the texts again.
+fn within_array(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => number.as_f64().map(|float| float.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A field that the gateway does not know makes its own of a number, a flag and a
+/// text; in a form all three are texts.
+fn unknown(value: Value) -> Result<Value, &'static str> {
+    match &value {
+        Value::String(text) if !typed(text.clone()).is_string() => {
+            Err("a value that is told apart from a text: send JSON")
+        }
+        _ => Ok(value),
+    }
 }
 
 /// Of a text that is JSON, PocketBase stores the JSON.
@@ -159,8 +183,22 @@ fn json_value(value: Value) -> Result<Value, &'static str> {
         Ok(Value::String(inner)) if is_json(&inner) => {
             Err("JSON, and no text of JSON within a text of JSON")
         }
+        // Of JSON within a text PocketBase keeps every digit, of any other 53 bits.
+        Ok(value) if !is_exact(&value) => {
+            Err("JSON, and no text of JSON with a whole number beyond 53 bits")
+        }
         Ok(value) => Ok(settled_within(value)),
         Err(_) => Err("JSON of one meaning, within bounds"),
+    }
+}
+
+/// Whether the whole numbers that it holds stay the same as 64 bits of floating point.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64() || settled(number.clone()) == *value,
+        Value::Array(values) => values.iter().all(is_exact),
+        Value::Object(entries) => entries.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
 

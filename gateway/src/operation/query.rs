@@ -163,6 +163,7 @@ impl Pairs {
         }
         for part in query.split('&') {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
+            let decode = |raw| decode(raw).map_err(OperationError::QueryString);
             let (key, value) = (decode(key)?, decode(value)?);
             if key.is_empty() {
                 return Err(OperationError::QueryString("a parameter without a name"));
@@ -261,24 +262,17 @@ impl Pairs {
     }
 }
 
-fn decode(raw: &str) -> Result<String, OperationError> {
-    let problem = match raw
-        .bytes()
-        .find(|byte| !byte.is_ascii_graphic() || b";#".contains(byte))
-    {
-        Some(b';') => Some("a semicolon"),
-        Some(_) => Some("a raw character that must be escaped"),
-        None => None,
-    };
-    if let Some(problem) = problem {
-        return Err(OperationError::QueryString(problem));
+/// Decodes one half of a pair, once; a form's body is written alike.
+pub(crate) fn decode(raw: &str) -> Result<String, &'static str> {
+    let odd = |byte: &u8| !byte.is_ascii_graphic() || b";#".contains(byte);
+    match raw.bytes().find(odd) {
+        Some(b';') => return Err("a semicolon"),
+        Some(_) => return Err("a raw character that must be escaped"),
+        None => {}
     }
-    let Some(bytes) = unescape(&raw.replace('+', " ")) else {
-        return Err(OperationError::QueryString(
-            "a percent sign without two hexadecimal digits",
-        ));
-    };
-    String::from_utf8(bytes).map_err(|_| OperationError::QueryString("it is not UTF-8"))
+    let bytes = unescape(&raw.replace('+', " "));
+    let bytes = bytes.ok_or("a percent sign without two hexadecimal digits")?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8")
 }
 
 /// What PocketBase takes for a size; anything else would serve the original.

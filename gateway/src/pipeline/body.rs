@@ -1,5 +1,5 @@
-//! Reads a request's body: within bounds, parsed once, in the one form that
-//! its operation takes.
+//! Reads a request's body: within bounds, parsed once, from whichever type it has
+//! into the one value that its operation takes.
 
 use bytesize::ByteSize;
 use http::{HeaderMap, header};
@@ -9,8 +9,10 @@ use serde_json::Value;
 use super::RequestBody;
 use crate::error::BodyError;
 use crate::exchange::BodyMisfit;
+use crate::exchange::form::{self, multipart, urlencoded};
 use crate::exchange::json::{self, Bounds};
 use crate::exchange::login::LoginError;
+use crate::exchange::media::Media;
 use crate::operation::Operation;
 
 /// What an operation does with a body.
@@ -49,8 +51,7 @@ pub(super) async fn read(
             Takes::Login => Err(BodyMisfit::Login(LoginError::NoObject).into()),
         };
     }
-    check_type(headers)?;
-    let value = json::parse(&bytes, Bounds::default())?;
+    let value = parse(takes, &Media::of(headers)?, &bytes)?;
     match takes {
         Takes::Nothing if is_empty(&value) => Ok(None),
         Takes::Nothing => Err(BodyError::Unwanted),
@@ -78,54 +79,19 @@ fn takes(operation: &Operation) -> Takes {
     }
 }
 
-/// Exactly one header, exactly this type: PocketBase takes the first of two and
-/// any type that only begins like this one.
-fn check_type(headers: &HeaderMap) -> Result<(), BodyError> {
-    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(BodyError::ContentType);
+/// Whatever the type, what comes out is one value, which goes on as JSON.
+fn parse(takes: Takes, media: &Media, bytes: &[u8]) -> Result<Value, BodyError> {
+    let pairs = match media {
+        Media::Json => return Ok(json::parse(bytes, Bounds::default())?),
+        Media::Urlencoded | Media::Multipart { .. } if takes == Takes::Any => {
+            return Err(BodyError::JsonOnly);
+        }
+        Media::Urlencoded => urlencoded::pairs(bytes)?,
+        Media::Multipart { boundary } => multipart::pairs(bytes, boundary)?,
     };
-    let text = value.to_str().map_err(|_| BodyError::ContentType)?;
-    let mut parts = text.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    let is_utf8 = parts.all(|parameter| parameter.eq_ignore_ascii_case("charset=utf-8"));
-    if is_json && is_utf8 {
-        Ok(())
-    } else {
-        Err(BodyError::ContentType)
-    }
+    Ok(Value::Object(form::object(pairs)?))
 }
 
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty)
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[track_caller]
-    fn check(types: &[&str], expected: bool) {
-        let mut headers = HeaderMap::new();
-        for value in types {
-            headers.append(header::CONTENT_TYPE, HeaderValue::from_str(value).unwrap());
-        }
-        assert_eq!(check_type(&headers).is_ok(), expected, "{types:?}");
-    }
-
-    #[test]
-    fn json_has_one_content_type() {
-        check(&["application/json"], true);
-        check(&["application/json; charset=utf-8"], true);
-        check(&["Application/JSON;charset=UTF-8"], true);
-        check(&["application/jsonfoo"], false);
-        check(&["application/json; charset=utf-16"], false);
-        check(&["multipart/form-data; boundary=x"], false);
-        check(&["application/json", "application/json"], false);
-        check(&[], false);
-    }
 }

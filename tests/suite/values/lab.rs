@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 /// A key of a body, what is sent under it, what PocketBase stores by itself, and
 /// what becomes of it at the gateway.
-pub(super) type Case = (&'static str, Value, Value, Fate);
+pub(crate) type Case = (&'static str, Value, Value, Fate);
 
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// Rules see what PocketBase stores.
     Told,
     /// PocketBase never hears of it.
@@ -17,20 +17,20 @@ pub(super) enum Fate {
 use Fate::{Refused, Told};
 
 /// A PocketBase with one collection more, `things`, and two gateways before it.
-pub(super) struct Lab {
-    pub(super) pocketbase: PocketBase,
+pub(crate) struct Lab {
+    pub(crate) pocketbase: PocketBase,
     /// Whose rule tells what it sees.
     probed: TestGateway,
     /// Under PocketBase's own rules.
-    pub(super) open: TestGateway,
+    pub(crate) open: TestGateway,
     /// Whether this PocketBase knows fields of type `geoPoint`.
-    pub(super) has_places: bool,
+    pub(crate) has_places: bool,
 }
 
 const THING: &str = "thing0000000000";
 
 impl Lab {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let pocketbase = PocketBase::start().await;
         let superuser = pocketbase.superuser().await;
         let has_places = make_things(&superuser).await;
@@ -56,21 +56,24 @@ impl Lab {
     }
 
     /// alice at PocketBase itself.
-    pub(super) async fn alice(&self) -> Client {
+    pub(crate) async fn alice(&self) -> Client {
         self.pocketbase.client().log_in("alice").await
     }
 
     /// Puts the thing back to what each case begins with.
-    pub(super) async fn reset(&self) {
-        let start = json!({
-            "text": "x", "html": "", "flag": false, "number": 5, "date": "",
+    pub(crate) async fn reset(&self) {
+        let mut start = json!({
+            "text": "x", "html": "", "mail": "", "link": "", "flag": false, "number": 5, "date": "",
             "choice": "a", "choices": ["a"], "friend": ALICE, "friends": [ALICE], "json": [0],
         });
+        if self.has_places {
+            start["place"] = Value::Null;
+        }
         let reset = self.pocketbase.client().patch(&thing()).json(&start).await;
         reset.expect(200);
     }
 
-    pub(super) async fn check(&self, cases: Vec<Case>) {
+    pub(crate) async fn check(&self, cases: Vec<Case>) {
         let alice = self.alice().await;
         let open = self.open.client().with_token(alice.token());
         for (key, sent, stored, fate) in cases {
@@ -93,13 +96,13 @@ impl Lab {
     }
 
     /// The body as a rule sees it.
-    pub(super) async fn seen(&self, body: &Value) -> Value {
+    pub(crate) async fn seen(&self, body: &Value) -> Value {
         let told = self.probed.client().patch(&thing()).json(body).await;
         told.probed()["body"].clone()
     }
 
     /// Refused by the gateway, by name, before any rule, and nothing is changed.
-    pub(super) async fn is_refused(&self, key: &str, body: &Value) {
+    pub(crate) async fn is_refused(&self, key: &str, body: &Value) {
         let direct = self.pocketbase.client();
         let before = direct.get(&thing()).await.expect(200);
         for gateway in [&self.probed, &self.open] {
@@ -117,6 +120,8 @@ async fn make_things(superuser: &Client) -> bool {
     let mut fields = vec![
         json!({ "type": "text", "name": "text" }),
         json!({ "type": "editor", "name": "html" }),
+        json!({ "type": "email", "name": "mail" }),
+        json!({ "type": "url", "name": "link" }),
         json!({ "type": "bool", "name": "flag" }),
         json!({ "type": "number", "name": "number" }),
         json!({ "type": "date", "name": "date" }),
@@ -144,13 +149,13 @@ async fn make_things(superuser: &Client) -> bool {
 }
 
 /// The path of the one record of `things`.
-pub(super) fn thing() -> String {
+pub(crate) fn thing() -> String {
     record("things", THING)
 }
 
 /// Asserts that a refusal is about this key.
 #[track_caller]
-pub(super) fn names(refusal: &Value, key: &str) {
+pub(crate) fn names(refusal: &Value, key: &str) {
     let message = refusal["message"].as_str().expect("a message");
     assert!(message.contains(&format!("\"{key}\"")), "{refusal}");
 }
