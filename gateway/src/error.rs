@@ -106,6 +106,9 @@ pub enum BodyError {
     /// A form, where only JSON has a meaning of its own.
     #[error("a superuser route takes its body as application/json")]
     JsonOnly,
+    /// With the parameter, which PocketBase would take for a field of the form.
+    #[error("the query parameter \"{0}\" is not taken beside a form; send JSON")]
+    Merged(String),
     /// Compressed bytes could unfold beyond every bound.
     #[error("a body in a Content-Encoding is not taken")]
     Encoding,
@@ -291,7 +294,7 @@ fn body(error: &BodyError) -> (StatusCode, &'static str) {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_type")
         }
         BodyError::Form(FormError::File { .. }) => (StatusCode::BAD_REQUEST, "body_file"),
-        BodyError::Form(_) => (StatusCode::BAD_REQUEST, "body_form"),
+        BodyError::Form(_) | BodyError::Merged(_) => (StatusCode::BAD_REQUEST, "body_form"),
         BodyError::Unwanted => (StatusCode::BAD_REQUEST, "body_unwanted"),
         BodyError::Misfit(BodyMisfit::NoObject) | BodyError::Json(_) => {
             (StatusCode::BAD_REQUEST, "body_json")

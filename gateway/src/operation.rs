@@ -268,6 +268,15 @@ impl Operation {
         }
     }
 
+    /// Its row in the table of routes; none for a route that the configuration lets in.
+    #[must_use]
+    pub fn route(&self) -> Option<&'static Route> {
+        match self {
+            Self::Superuser(request) => Route::find(request.method.as_str(), &request.segments),
+            other => Route::of(other.kind()),
+        }
+    }
+
     /// The collection it is about, as the client named it.
     #[must_use]
     pub fn collection(&self) -> Option<&CollectionRef> {

@@ -139,6 +139,29 @@ async fn a_parameter_and_a_header_reach_pocketbases_rules_where_they_are_named()
 }
 
 #[tokio::test]
+async fn a_named_parameter_is_no_part_of_a_form() {
+    let stage = Stage::with(|gateway| {
+        let gateway = gateway.open("users").open("posts");
+        gateway.also("[compat]\nquery = [\"title\"]")
+    })
+    .await;
+    let alice = stage.log_in("alice").await;
+    let target = format!("{}?title=by+query", records("posts"));
+    let form = "application/x-www-form-urlencoded";
+    let direct = stage.direct().with_token(alice.token());
+    let created = direct.post(&target).body(form, "content=x").await;
+    assert_eq!(created.expect(200)["title"], "by query");
+    let reply = alice.post(&target).body(form, "content=x").await;
+    assert_eq!(reply.code(400), "body_form");
+    // With JSON it is a parameter, to PocketBase as well.
+    let body = json!({ "title": "by body" });
+    for client in [direct, alice] {
+        let created = client.post(&target).json(&body).await.expect(200);
+        assert_eq!(created["title"], "by body");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_is_no_field_reaches_pocketbases_rules_where_it_is_named() {
     let rule = "@request.body.captcha = 'solved'";
     for (settings, status) in [("", 400), ("[compat]\nbody = [\"posts.captcha\"]", 200)] {

@@ -48,6 +48,9 @@ pub enum LoginError {
     },
 }
 
+/// Its own keys.
+const KEYS: [&str; 4] = ["identity", "password", "identityField", "mfaId"];
+
 /// More than PocketBase takes of any of them, whatever the characters.
 const LONGEST: usize = 4 * 255;
 
@@ -109,9 +112,7 @@ impl Login {
 
 /// Whether PocketBase would read it as one of a login's own keys.
 fn is_other_case(key: &str) -> bool {
-    ["identity", "password", "identityField", "mfaId"]
-        .iter()
-        .any(|own| own.eq_ignore_ascii_case(key))
+    KEYS.iter().any(|own| own.eq_ignore_ascii_case(key))
 }
 
 /// Neither who logs in nor how: this may end in a log.
@@ -126,6 +127,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::operation::{OperationKind, Route, Takes};
 
     #[track_caller]
     fn check(body: &Value, expected: Result<(), &str>) {
@@ -192,6 +194,12 @@ mod tests {
         assert_eq!(login.to_body(), body("remember"));
         assert!(Login::parse(body("IDENTITY"), &mut |_| true).is_err());
         assert!(Login::parse(body("mfaid"), &mut |_| true).is_err());
+    }
+
+    #[test]
+    fn its_keys_are_those_of_the_table_of_routes() {
+        let route = Route::of(OperationKind::AuthWithPassword).unwrap();
+        assert_eq!(route.body, Takes::Keys(&KEYS));
     }
 
     #[test]

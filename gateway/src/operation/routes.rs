@@ -266,7 +266,8 @@ impl Route {
         rest.next().is_none()
     }
 
-    /// The row of a kind; none for what is in no row of this table.
+    /// The row of a kind, the first where a kind has several; none for what is
+    /// in no row of this table.
     #[must_use]
     pub fn of(kind: Kind) -> Option<&'static Self> {
         ROUTES

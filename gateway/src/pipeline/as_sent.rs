@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::RequestBody;
 use crate::error::BodyError;
 use crate::exchange::AsSent;
+use crate::exchange::media::MediaError;
 
 /// Reads a body whole.
 pub(super) async fn read(
@@ -21,7 +22,7 @@ pub(super) async fn read(
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (content_type, second) = (types.next(), types.next());
     if second.is_some() {
-        return Err(BodyError::ContentType);
+        return Err(MediaError::Twice.into());
     }
     let limit = usize::try_from(bound.as_u64()).unwrap_or(usize::MAX);
     match Limited::new(body, limit).collect().await {

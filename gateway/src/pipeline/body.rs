@@ -13,19 +13,7 @@ use crate::exchange::form::{self, multipart, urlencoded};
 use crate::exchange::json::{self, Bounds};
 use crate::exchange::login::LoginError;
 use crate::exchange::media::Media;
-use crate::operation::Operation;
-
-/// What an operation does with a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
-    /// An empty one may come along, and so may `{}`: the SDKs send either.
-    Nothing,
-    /// A record's fields; none means no change.
-    Record,
-    Login,
-    /// A superuser's: any JSON.
-    Any,
-}
+use crate::operation::{Operation, Takes};
 
 /// Reads the body, if the operation takes one.
 pub(super) async fn read(
@@ -34,7 +22,7 @@ pub(super) async fn read(
     body: RequestBody,
     bound: ByteSize,
 ) -> Result<Option<Value>, BodyError> {
-    let takes = takes(operation);
+    let takes = operation.route().map_or(Takes::Nothing, |route| route.body);
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(BodyError::Encoding);
     }
@@ -46,36 +34,23 @@ pub(super) async fn read(
     };
     if bytes.is_empty() {
         return match takes {
-            Takes::Nothing | Takes::Any => Ok(None),
+            Takes::Nothing | Takes::Json => Ok(None),
             Takes::Record => Ok(Some(Value::Object(serde_json::Map::new()))),
-            Takes::Login => Err(BodyMisfit::Login(LoginError::NoObject).into()),
+            Takes::Keys(_) => Err(BodyMisfit::Login(LoginError::NoObject).into()),
+            Takes::File => Err(BodyError::Unwanted),
         };
     }
-    let value = parse(takes, &Media::of(headers)?, &bytes)?;
+    let media = Media::of(headers)?;
+    if let (Some((key, _)), false) = (operation.also().first(), media == Media::Json) {
+        return Err(BodyError::Merged(key.clone()));
+    }
+    let value = parse(takes, &media, &bytes)?;
     match takes {
         Takes::Nothing if is_empty(&value) => Ok(None),
-        Takes::Nothing => Err(BodyError::Unwanted),
+        Takes::Nothing | Takes::File => Err(BodyError::Unwanted),
         // To PocketBase, null is an empty object.
         Takes::Record if value.is_null() => Ok(Some(Value::Object(serde_json::Map::new()))),
-        Takes::Record | Takes::Login | Takes::Any => Ok(Some(value)),
-    }
-}
-
-fn takes(operation: &Operation) -> Takes {
-    match operation {
-        Operation::Create { .. } | Operation::Update { .. } => Takes::Record,
-        Operation::AuthWithPassword { .. } => Takes::Login,
-        Operation::Superuser(_) => Takes::Any,
-        Operation::Health { .. }
-        | Operation::List { .. }
-        | Operation::View { .. }
-        | Operation::Delete { .. }
-        | Operation::AuthMethods { .. }
-        | Operation::AuthRefresh { .. }
-        | Operation::Download { .. }
-        | Operation::Custom(_)
-        | Operation::Dashboard(_)
-        | Operation::Static(_) => Takes::Nothing,
+        Takes::Record | Takes::Keys(_) | Takes::Json => Ok(Some(value)),
     }
 }
 
@@ -83,7 +58,7 @@ fn takes(operation: &Operation) -> Takes {
 fn parse(takes: Takes, media: &Media, bytes: &[u8]) -> Result<Value, BodyError> {
     let pairs = match media {
         Media::Json => return Ok(json::parse(bytes, Bounds::default())?),
-        Media::Urlencoded | Media::Multipart { .. } if takes == Takes::Any => {
+        Media::Urlencoded | Media::Multipart { .. } if takes == Takes::Json => {
             return Err(BodyError::JsonOnly);
         }
         Media::Urlencoded => urlencoded::pairs(bytes)?,
