@@ -4,6 +4,9 @@ POCKETBASE_VERSION := 0.40.6
 NEXTEST_VERSION    := 0.9.143
 DENY_VERSION       := 0.20.2
 
+# Against these the scenarios run in `make test-matrix`: of each step in what PocketBase does, the last release.
+MATRIX := 0.23.12 0.28.4 0.36.9 0.39.11 $(POCKETBASE_VERSION)
+
 POCKETBASE := .build/pocketbase/$(POCKETBASE_VERSION)/pocketbase
 
 # rustup or debian; by itself the script takes rustup's target where that can be had.
@@ -14,10 +17,10 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test rules lint bench setup clean pocketbase test-rules sdk nextest deny
+.PHONY: help run test test-matrix rules lint bench setup clean pocketbase test-rules sdk nextest deny
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: pocketbase rules ## the gateway before a PocketBase with demo data, and a tour to paste
 	cargo build --release --package hapta
@@ -27,6 +30,9 @@ test: setup ## every test: unit, end to end, the official SDK, the rules and the
 	POCKETBASE=$(abspath $(POCKETBASE)) cargo nextest run --workspace
 	cargo test --workspace --doc
 	set -e; for crate in $(guest_crates); do (cd $$crate && cargo test); done
+
+test-matrix: setup ## the scenarios against each PocketBase of MATRIX, and a table
+	.ci/test-matrix $(MATRIX)
 
 rules: ## the example rules to .build/rules; RULES_TOOLCHAIN=debian for Debian's compiler
 	.ci/build-rules .build/rules $(example_rules)

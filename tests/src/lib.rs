@@ -40,7 +40,9 @@ mod stub;
 pub use client::{Call, Client};
 pub use eventually::{PATIENCE, eventually};
 pub use gateway::{ADMIN_KEY, TestGateway};
-pub use pocketbase::{PocketBase, binary as pocketbase_binary, free_address};
+pub use pocketbase::{
+    PocketBase, binary as pocketbase_binary, free_address, since, version as pocketbase_version,
+};
 pub use process::{Ended, Process, Program, Signal, processes_with, signal};
 pub use proxy::{Hold, RecordingProxy, Seen};
 pub use reply::Reply;

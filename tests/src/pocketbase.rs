@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -22,6 +22,8 @@ use crate::{Client, PATIENCE, demo, root};
 pub struct PocketBase {
     address: SocketAddr,
     folder: TempDir,
+    /// Run at each start, where they were not yet.
+    migrations: PathBuf,
     child: Child,
     output: Output,
 }
@@ -55,16 +57,17 @@ impl PocketBase {
         // Another process may take the port before PocketBase does.
         for _ in 0..5 {
             let address = free_address();
-            if let Ok((child, output)) = serve(folder.path(), address).await {
+            if let Ok((child, output)) = serve(folder.path(), &migrations(), address).await {
                 return Self {
                     address,
                     folder,
+                    migrations: migrations(),
                     child,
                     output,
                 };
             }
         }
-        let output = serve(folder.path(), free_address())
+        let output = serve(folder.path(), &migrations(), free_address())
             .await
             .err()
             .unwrap_or_default();
@@ -106,9 +109,26 @@ impl PocketBase {
 
     /// Starts it again where it was, with what it had.
     pub async fn start_again(&mut self) {
-        let started = serve(self.folder.path(), self.address).await;
+        let started = serve(self.folder.path(), &self.migrations, self.address).await;
         (self.child, self.output) =
             started.unwrap_or_else(|output| panic!("PocketBase does not start:\n{output}"));
+    }
+
+    /// Ends it and starts another at its address: a new one, with the demo's
+    /// superuser and none of the demo's collections.
+    pub async fn replace(&mut self) {
+        self.stop().await;
+        self.folder = tempfile::tempdir().expect("a temporary folder");
+        self.migrations = self.folder.path().join("pb_migrations");
+        let mut superuser = command(
+            &self.folder.path().join("pb_data"),
+            &self.migrations,
+            "superuser",
+        );
+        superuser.args(["upsert", demo::SUPERUSER, demo::PASSWORD]);
+        let made = superuser.output().await.expect("PocketBase runs");
+        assert!(made.status.success(), "no superuser is made: {made:?}");
+        self.start_again().await;
     }
 
     /// All that it has written to its console.
@@ -127,8 +147,12 @@ impl Drop for PocketBase {
 }
 
 /// Ok when it serves; else what it wrote.
-async fn serve(folder: &Path, address: SocketAddr) -> Result<(Child, Output), String> {
-    let mut child = command(&folder.join("pb_data"), "serve")
+async fn serve(
+    folder: &Path,
+    migrations: &Path,
+    address: SocketAddr,
+) -> Result<(Child, Output), String> {
+    let mut child = command(&folder.join("pb_data"), migrations, "serve")
         .args(["--http", &address.to_string()])
         .args(["--hooksDir", "pb_hooks", "--publicDir", "pb_public"])
         .current_dir(folder)
@@ -181,17 +205,47 @@ async fn copy_template(to: &Path) -> io::Result<()> {
         return copy(&data, to);
     }
     let _ = fs::remove_dir_all(&data);
-    let migrated = command(&data, "migrate").arg("up").output().await;
+    let migrated = command(&data, &migrations(), "migrate")
+        .arg("up")
+        .output()
+        .await;
     let migrated = migrated
         .unwrap_or_else(|error| panic!("{}: {error}: run `make setup`", binary().display()));
     assert!(
         migrated.status.success(),
         "the demo's migrations fail: {migrated:?}"
     );
+    if version() < (0, 29) {
+        add_cover(&folder).await;
+    }
     // For editors only, and by far the largest file.
     let _ = fs::remove_file(data.join("types.d.ts"));
     fs::write(&ready, state)?;
     copy(&data, to)
+}
+
+/// Adds the one file of the demo, which migrations can't make before 0.29.
+async fn add_cover(folder: &Path) {
+    let address = free_address();
+    let started = serve(folder, &migrations(), address).await;
+    let (mut child, _) =
+        started.unwrap_or_else(|output| panic!("PocketBase does not start:\n{output}"));
+    let guest = Client::new(address);
+    let reply = guest.authenticate("_superusers", demo::SUPERUSER).await;
+    let superuser = guest.with_token(reply.expect(200)["token"].as_str().expect("a token"));
+    let head = "--cover\r\nContent-Disposition: form-data; name=\"cover\"; filename=\"cover.png\"\r\nContent-Type: image/png\r\n\r\n";
+    let body = [
+        head.as_bytes(),
+        b"\x89PNG\r\n\x1a\nand so on",
+        b"\r\n--cover--\r\n",
+    ]
+    .concat();
+    superuser
+        .patch(&demo::record("posts", demo::POST_OF_ALICE))
+        .body("multipart/form-data; boundary=cover", body)
+        .await
+        .expect(200);
+    child.kill().await.expect("PocketBase ends");
 }
 
 /// What the template depends on: the binary's path and the text of the migrations.
@@ -205,14 +259,14 @@ fn fingerprint() -> io::Result<String> {
     Ok(state)
 }
 
-fn command(data: &Path, subcommand: &str) -> Command {
+fn command(data: &Path, migrations: &Path, subcommand: &str) -> Command {
     let mut command = Command::new(binary());
     command
         .arg(subcommand)
         .arg("--dir")
         .arg(data)
         .arg("--migrationsDir")
-        .arg(migrations())
+        .arg(migrations)
         .arg("--automigrate=false");
     command
         .stdin(Stdio::null())
@@ -230,6 +284,38 @@ pub(crate) fn migrations() -> PathBuf {
 pub fn binary() -> PathBuf {
     let fetched = || root().join(".build/pocketbase/0.40.6/pocketbase");
     std::env::var_os("POCKETBASE").map_or_else(fetched, PathBuf::from)
+}
+
+/// Major and minor of the pinned binary, for what PocketBase itself does otherwise in another version.
+///
+/// # Panics
+///
+/// When the binary is missing, or names no version.
+#[must_use]
+pub fn version() -> (u32, u32) {
+    static VERSION: LazyLock<(u32, u32)> = LazyLock::new(|| {
+        let said = std::process::Command::new(binary())
+            .arg("--version")
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}: run `make setup`", binary().display()));
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        let release = said.trim().rsplit(' ').next().unwrap_or_default();
+        let numbers: Vec<u32> = release
+            .split('.')
+            .filter_map(|part| part.parse().ok())
+            .collect();
+        match numbers[..] {
+            [major, minor, _] => (major, minor),
+            _ => panic!("no version in {said:?}"),
+        }
+    });
+    *VERSION
+}
+
+/// What to expect of PocketBase itself: `now` since this version, `before` in those before it.
+#[must_use]
+pub fn since<T>(first: (u32, u32), now: T, before: T) -> T {
+    if version() < first { before } else { now }
 }
 
 /// A port of 127.0.0.1 that nobody has at this moment.

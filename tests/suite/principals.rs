@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use hapta_tests::demo::{ALICE, POST_OF_ALICE, record, records};
-use hapta_tests::{RecordingProxy, Stage, eventually};
+use hapta_tests::{RecordingProxy, Stage, eventually, pocketbase_version};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -42,6 +42,11 @@ async fn a_token_that_has_expired_is_401() {
     let alice = stage
         .guest()
         .with_token(short["token"].as_str().expect("a token"));
+    if pocketbase_version() < (0, 29) {
+        // Such a token can't be refreshed there, so PocketBase vouches for nobody.
+        alice.get(&records("posts")).await.refused(401);
+        return;
+    }
     alice.get(&records("posts")).await.expect(200);
     let refused =
         async || Some(alice.get(&records("posts")).await).filter(|reply| reply.status != 200);

@@ -4,7 +4,7 @@
 //! release reads a spelling differently.
 
 use hapta_tests::demo::{ALICE, POST_OF_ALICE, POSTS, record, records};
-use hapta_tests::{Client, Reply, Seen, Stage};
+use hapta_tests::{Client, Reply, Seen, Stage, since};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -23,6 +23,7 @@ const VIEW: &str = "GET /api/collections/posts/records/post00000000100";
 
 #[tokio::test]
 async fn the_path_of_a_collection_has_one_spelling_upstream() {
+    let moved = since((0, 36), 307, 301);
     let spellings = [
         ("GET /api/collections/posts/records", 200, Becomes(LIST)),
         ("GET /api/collections/POSTS/records", 200, Becomes(LIST)),
@@ -46,10 +47,10 @@ async fn the_path_of_a_collection_has_one_spelling_upstream() {
         // The long s folds to s by Unicode's rules.
         ("GET /api/collections/po%C5%BFts/records", 200, Refused),
         ("GET /api/collections/po\u{17f}ts/records", 200, Refused),
-        ("GET /api/collections//posts/records", 307, Refused),
-        ("GET //api/collections/posts/records", 307, Refused),
-        ("GET /api/./collections/posts/records", 307, Refused),
-        ("GET /api/x/../collections/posts/records", 307, Refused),
+        ("GET /api/collections//posts/records", moved, Refused),
+        ("GET //api/collections/posts/records", moved, Refused),
+        ("GET /api/./collections/posts/records", moved, Refused),
+        ("GET /api/x/../collections/posts/records", moved, Refused),
         ("GET /api/collections/posts/records/", 404, Refused),
         ("GET /api/collections/posts%2frecords", 401, Refused),
         ("GET /api%2Fcollections/posts/records", 404, Refused),
@@ -252,11 +253,14 @@ async fn credentials_in_a_query_are_refused() {
 async fn a_body_has_one_reading() {
     // (the bytes, what PocketBase answers); none may come through as they are
     let bodies = [
-        (r#"{"title":"a","title":"b"}"#, 400),
-        (r#"{"title":"a","\u0074itle":"b"}"#, 400),
+        (r#"{"title":"a","title":"b"}"#, since((0, 40), 400, 200)),
+        (
+            r#"{"title":"a","\u0074itle":"b"}"#,
+            since((0, 40), 400, 200),
+        ),
         (r#"{"title":"a"}{"title":"b"}"#, 200),
         (r#"{"title":"a"} junk"#, 200),
-        (r#"{"title":"\ud800"}"#, 400),
+        (r#"{"title":"\ud800"}"#, since((0, 40), 400, 200)),
         (r#"{"title":"a",}"#, 400),
         (r#"["title"]"#, 400),
     ];
