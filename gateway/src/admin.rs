@@ -106,6 +106,7 @@ async fn status(State(admin): State<Admin>) -> Response {
         .collect();
     let body = json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "pocketbase": pocketbase(&admin.gateway),
         "generation": in_force.generation.number,
         "digest": in_force.generation.digest,
         "rules": rules,
@@ -116,6 +117,18 @@ async fn status(State(admin): State<Admin>) -> Response {
         body.to_string(),
     )
         .into_response()
+}
+
+/// Which PocketBase stands behind, and why it is not spoken to, if so.
+fn pocketbase(gateway: &Gateway) -> Value {
+    match gateway.upstream.version() {
+        Some(Ok(version)) => json!({
+            "version": version.release.map(|release| release.to_string()),
+            "tested": version.is_tested,
+        }),
+        Some(Err(unsupported)) => json!({ "refused": unsupported.to_string() }),
+        None => Value::Null,
+    }
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

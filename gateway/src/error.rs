@@ -342,6 +342,7 @@ fn upstream(error: &UpstreamError) -> (StatusCode, &'static str) {
             (StatusCode::BAD_GATEWAY, "upstream_shape")
         }
         UpstreamError::Limited => (StatusCode::TOO_MANY_REQUESTS, "upstream_limited"),
+        UpstreamError::Unsupported(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_version"),
         UpstreamError::Credential(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_credential"),
     }
 }

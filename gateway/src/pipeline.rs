@@ -102,7 +102,8 @@ async fn answer(
         .await
         .map_err(|error| match error {
             // Only what never got there was certainly not done.
-            Error::Upstream(UpstreamError::Away(_)) | Error::Operation(_) => error,
+            Error::Upstream(UpstreamError::Away(_) | UpstreamError::Unsupported(_))
+            | Error::Operation(_) => error,
             error if is_write => Error::Written(Box::new(error)),
             error => error,
         })?;

@@ -23,7 +23,7 @@ pub use tls::TlsError;
 
 use crate::config::{Config, Environment, Server};
 use crate::gateway::{BuildError, Gateway};
-use crate::upstream::{ChildError, Forwarding, Upstream, UpstreamError};
+use crate::upstream::{ChildError, Forwarding, Unsupported, Upstream, UpstreamError};
 use crate::{admin, doors, pipeline};
 
 /// How long PocketBase may take to answer at the gateway's start.
@@ -75,6 +75,9 @@ pub enum StartError {
     /// With why the last try failed.
     #[error("PocketBase did not get ready within {PATIENCE:?}: {0}")]
     NotReady(UpstreamError),
+    /// It is one that the gateway does not speak to.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// What was asked for can't be served.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -259,12 +262,18 @@ impl Running {
     }
 }
 
-/// Waits until PocketBase answers, at a start of both it may take a moment.
+/// Waits until PocketBase answers and tells which one it is; at a start of
+/// both that may take a moment.
 async fn until_ready(upstream: &Upstream) -> Result<(), StartError> {
     let latest = Instant::now() + PATIENCE;
+    let ready = async || {
+        upstream.health().await?;
+        upstream.identify().await
+    };
     loop {
-        match upstream.health().await {
-            Ok(()) => return Ok(()),
+        match ready().await {
+            Ok(_) => return Ok(()),
+            Err(UpstreamError::Unsupported(unsupported)) => return Err(unsupported.into()),
             Err(error) if Instant::now() > latest => return Err(StartError::NotReady(error)),
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }

@@ -6,6 +6,7 @@
 mod catalogue;
 mod child;
 mod client;
+mod fingerprint;
 mod probe;
 mod reply;
 mod superuser;
@@ -20,11 +21,13 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 pub use child::{Child, ChildError};
+pub use fingerprint::{Release, Unsupported, Untested, Version};
 pub use probe::Forwarding;
 pub use reply::{FileBody, Reply};
 
 use self::catalogue::Catalogue;
 use self::client::{Client, Outgoing};
+use self::fingerprint::Fingerprint;
 use self::superuser::Superuser;
 use crate::exchange::{self, AsSent, Exchange};
 use crate::operation::{Operation, RecordId};
@@ -36,6 +39,8 @@ use crate::schema::{Collection, Schema, SchemaError};
 pub struct Settings {
     /// Scheme and authority, like `http://127.0.0.1:8090`.
     pub url: Uri,
+    /// Whether it may be one that the gateway was not tested with.
+    pub untested: Untested,
     /// The gateway's own, of a superuser.
     pub credential: Credential,
     /// The header that carries the client's address; PocketBase must trust it.
@@ -65,6 +70,7 @@ pub enum Credential {
 /// PocketBase, as the gateway sees it.
 pub struct Upstream {
     client: Client,
+    fingerprint: Fingerprint,
     superuser: Superuser,
     catalogue: Catalogue,
     settings: Settings,
@@ -92,6 +98,9 @@ pub enum UpstreamError {
     /// PocketBase's own rate limit, met on the way to an answer.
     #[error("PocketBase asks for fewer requests")]
     Limited,
+    /// It is one that the gateway does not speak to.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// The gateway's own credential doesn't work.
     #[error("PocketBase does not accept the gateway's superuser credential: {0}")]
     Credential(String),
@@ -114,6 +123,7 @@ impl Upstream {
     pub fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             client: Client::new(&settings),
+            fingerprint: Fingerprint::new(settings.untested),
             superuser: Superuser::new(settings.credential.clone()),
             catalogue: Catalogue::default(),
             settings,
@@ -167,6 +177,7 @@ impl Upstream {
         operation: &Operation,
         payload: Payload<'_>,
     ) -> Result<Reply, UpstreamError> {
+        self.fingerprint.check()?;
         let collection = exchange
             .collection
             .as_ref()
@@ -206,6 +217,7 @@ impl Upstream {
         token: &Token,
         client: &exchange::Client,
     ) -> Result<Option<Value>, UpstreamError> {
+        self.fingerprint.check()?;
         let request = Outgoing {
             method: Method::POST,
             path_and_query: format!("/api/collections/{}/auth-refresh", collection.name),
@@ -238,12 +250,30 @@ impl Upstream {
         }
     }
 
-    /// Whether PocketBase answers its health check.
+    /// Finds out which PocketBase it is. Every reading of the schema begins
+    /// with that, so that one that replaces another is noticed.
     ///
     /// # Errors
     ///
-    /// When it does not.
+    /// [`UpstreamError::Unsupported`] for one that the gateway does not speak
+    /// to, and whatever keeps it from telling.
+    pub async fn identify(&self) -> Result<Version, UpstreamError> {
+        self.fingerprint.look(&self.client).await
+    }
+
+    /// Which PocketBase it is, as last seen; none before [`Upstream::identify`].
+    #[must_use]
+    pub fn version(&self) -> Option<Result<Version, Unsupported>> {
+        self.fingerprint.verdict()
+    }
+
+    /// Whether PocketBase answers its health check, and is one to speak to.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or is not.
     pub async fn health(&self) -> Result<(), UpstreamError> {
+        self.fingerprint.check()?;
         let request = Outgoing::get("/api/health".to_owned());
         match self.client.json(request).await? {
             (StatusCode::OK, Some(_)) => Ok(()),
@@ -263,6 +293,7 @@ impl Upstream {
         collection: &Collection,
         id: &RecordId,
     ) -> Result<Option<Value>, UpstreamError> {
+        self.fingerprint.check()?;
         let operation = Operation::stored(&collection.name, id).map_err(|error| {
             UpstreamError::Garbled(format!("an id no filter can hold: {error}"))
         })?;
@@ -300,6 +331,7 @@ impl Upstream {
     }
 
     async fn load_schema(&self) -> Result<Schema, UpstreamError> {
+        self.identify().await?;
         superuser::collections(&self.superuser, &self.client).await
     }
 }

@@ -94,6 +94,15 @@ impl StubUpstream {
     }
 }
 
+impl Answer {
+    /// A page or a script: 200 and this text.
+    #[must_use]
+    pub fn page(text: &str) -> Self {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", text.len());
+        Self::Bytes(format!("{head}Connection: close\r\n\r\n{text}").into_bytes())
+    }
+}
+
 impl Shared {
     fn answer(&self, seen: &Seen) -> Answer {
         let path = seen.target.split('?').next().unwrap_or_default();
@@ -109,6 +118,14 @@ impl Shared {
 /// What PocketBase would say to what every gateway asks.
 fn canned(path: &str, seen: &Seen) -> Answer {
     let body = match path {
+        "/_/" => return Answer::page(r#"<script src="./assets/index-stub.js"></script>"#),
+        "/_/assets/index-stub.js" => return Answer::page("label:`PocketBase v0.40.6`"),
+        "/api/batch" => {
+            return Answer::Json(
+                403,
+                json!({ "status": 403, "message": "Batch requests are not allowed.", "data": {} }),
+            );
+        }
         "/api/health" => json!({
             "code": 200, "message": "API is healthy.",
             "data": { "canBackup": true, "realIP": seen.header(demo::FORWARDING_HEADER), "possibleProxyHeader": "" },

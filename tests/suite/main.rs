@@ -70,3 +70,5 @@ mod tls;
 mod told;
 /// One value, many spellings: what PocketBase stores of them, and what a rule sees.
 mod values;
+/// Which PocketBase is spoken to, and what happens when another takes its place.
+mod versions;

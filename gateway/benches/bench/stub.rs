@@ -100,8 +100,26 @@ fn answers() -> anyhow::Result<Answers> {
         ("/api/health", &health),
     ]
     .map(|(start, body)| (start, answer(body)))
-    .into())
+    .into_iter()
+    .chain(SIGNS.map(|(start, answer)| (start, answer.to_vec())))
+    .collect())
 }
+
+/// By these the gateway finds out which PocketBase it is.
+const SIGNS: [(&str, &[u8]); 3] = [
+    (
+        "/_/assets/",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\nPocketBase v0.40.6",
+    ),
+    (
+        "/_/",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 28\r\n\r\nsrc=\"./assets/index-stub.js\"",
+    ),
+    (
+        "/api/batch",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    ),
+];
 
 fn answer(body: &Value) -> Vec<u8> {
     let body = body.to_string();

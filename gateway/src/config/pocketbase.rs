@@ -5,7 +5,7 @@ use std::path::Path;
 use http::{HeaderName, Uri};
 
 use super::{ConfigError, Environment, invalid, not_nothing, raw};
-use crate::upstream::{self, Child, Credential};
+use crate::upstream::{self, Child, Credential, Untested};
 
 /// PocketBase: reached at a URL, or started and looked after.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +67,10 @@ pub(super) fn resolve(
     Ok(PocketBase {
         upstream: upstream::Settings {
             url: self::url(&url)?,
+            untested: match raw.untested {
+                raw::Untested::Refuse => Untested::Refuse,
+                raw::Untested::Allow => Untested::Allow,
+            },
             credential: credential(raw.superuser, folder, environment)?,
             forwarding_header: HeaderName::try_from(header)
                 .map_err(|error| invalid("pocketbase.forwarding_header", error.to_string()))?,

@@ -83,12 +83,21 @@ pub(super) struct PocketBase {
     pub(super) url: Option<String>,
     pub(super) run: Option<Run>,
     pub(super) superuser: Option<Superuser>,
+    pub(super) untested: Untested,
     pub(super) forwarding_header: String,
     #[serde(with = "humantime_serde")]
     pub(super) timeout: Duration,
     pub(super) max_response: ByteSize,
     #[serde(with = "humantime_serde")]
     pub(super) schema_interval: Duration,
+}
+
+/// `"refuse"` or `"allow"`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Untested {
+    Refuse,
+    Allow,
 }
 
 /// `[pocketbase] run`.
@@ -284,6 +293,7 @@ impl Default for PocketBase {
             url: None,
             run: None,
             superuser: None,
+            untested: Untested::Refuse,
             forwarding_header: "X-Real-IP".to_owned(),
             timeout: Duration::from_secs(30),
             max_response: ByteSize::mib(16),

@@ -174,6 +174,10 @@ fn the_place_of_pocketbase_is_said_once_and_in_full() {
         "[pocketbase]\nurl = \"http://x\"\nforwarding_header = \"X-Mine\"",
         "must be one of",
     );
+    check(
+        "[pocketbase]\nurl = \"http://x\"\nuntested = \"maybe\"",
+        "expected `refuse` or `allow`",
+    );
 }
 
 const EXAMPLE: &str = include_str!("../../hapta.example.toml");

@@ -157,6 +157,22 @@ impl Client {
             .map_err(|_| UpstreamError::Late(self.timeout))?
     }
 
+    /// Sends a request and reads whatever comes, up to a bound.
+    pub(super) async fn bytes(
+        &self,
+        outgoing: Outgoing<'_>,
+        bound: ByteSize,
+    ) -> Result<(StatusCode, Bytes), UpstreamError> {
+        let whole = async {
+            let response = self.send(outgoing).await?;
+            let status = response.status();
+            Ok((status, read(response.into_body(), bound).await?))
+        };
+        tokio::time::timeout(self.timeout, whole)
+            .await
+            .map_err(|_| UpstreamError::Late(self.timeout))?
+    }
+
     fn write(&self, outgoing: Outgoing<'_>) -> Result<Request<Full<Bytes>>, UpstreamError> {
         let unwritten = |error: &dyn std::fmt::Display| {
             UpstreamError::Garbled(format!("cannot write the request for PocketBase: {error}"))
