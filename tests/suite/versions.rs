@@ -1,6 +1,6 @@
 //! Which PocketBase is spoken to, and what happens when another takes its place.
 
-use hapta_tests::demo::records;
+use hapta_tests::demo::{POST_OF_ALICE, POSTS, record, records};
 use hapta_tests::{
     Answer, Client, Setup, Stage, StubUpstream, TestGateway, eventually, pocketbase_version,
 };
@@ -154,6 +154,69 @@ async fn requests_are_refused_while_one_that_is_not_spoken_to_has_taken_the_plac
     );
     let served = async || (list().await.status == 200).then_some(());
     eventually("the old one is served again", served).await;
+}
+
+#[tokio::test]
+async fn a_pocketbase_that_takes_the_place_of_another_is_served_without_a_restart() {
+    // What does not fit makes the gateway look, long before it would anyway.
+    let set_up = |gateway: Setup| {
+        let gateway = gateway.open("users").open("posts");
+        let gateway = gateway.also("[pocketbase]\nschema_interval = \"1h\"");
+        gateway.also("[sessions]\nverified_for = \"200ms\"")
+    };
+    let mut stage = Stage::with(set_up).await;
+    let alice = stage.log_in("alice").await;
+    let posts = alice.get(&records("posts")).await.expect(200);
+    assert_eq!(posts["totalItems"], POSTS);
+    stage.pocketbase.replace().await;
+
+    // Of another id, with a field that the first had not, and one less.
+    let superuser = stage.pocketbase.superuser().await;
+    let collection = json!({
+        "id": "pbc_0000000001", "name": "posts", "type": "base", "listRule": "", "viewRule": "", "createRule": "",
+        "fields": [{ "name": "title", "type": "text" }, { "name": "subtitle", "type": "text" }],
+    });
+    superuser
+        .post("/api/collections")
+        .json(&collection)
+        .await
+        .expect(200);
+    assert_ne!(collection["id"], posts["items"][0]["collectionId"]);
+    let mine = json!({ "id": POST_OF_ALICE, "title": "Other", "subtitle": "New" });
+    superuser
+        .post(&records("posts"))
+        .json(&mine)
+        .await
+        .expect(200);
+
+    let (guest, direct) = (stage.guest(), stage.direct());
+    let view = record("posts", POST_OF_ALICE);
+    // The collections are looked at once a second at most.
+    let known = async || (guest.get(&view).await.status == 200).then_some(());
+    eventually("the new collection is known", known).await;
+    for target in [
+        view.clone(),
+        records("posts"),
+        format!("{}?filter=subtitle='New'&sort=-subtitle", records("posts")),
+    ] {
+        let (through, direct) = (guest.get(&target).await, direct.get(&target).await);
+        assert_eq!(through.expect(200), direct.expect(200), "{target}");
+    }
+    let written = json!({ "title": "Through", "subtitle": "the gateway" });
+    let written = guest
+        .post(&records("posts"))
+        .json(&written)
+        .await
+        .expect(200);
+    assert_eq!(written["subtitle"], "the gateway");
+    guest
+        .post(&records("posts"))
+        .json(&json!({ "title": "x", "views": 1 }))
+        .await
+        .refused(400);
+    // Nobody of the first is anybody here.
+    let refused = async || (alice.get(&view).await.status == 401).then_some(());
+    eventually("alice's token is good no longer", refused).await;
 }
 
 /// A stub that names this release, and a gateway before it.

@@ -1,6 +1,8 @@
 //! The way out: every record through its rules, then the whole, then what the
 //! client wants of it.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -15,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::operation::{Answer, OperationKind};
 use crate::record::{Records, Shape};
 use crate::rules::{Released, RuleError};
+use crate::schema::Collection;
 use crate::upstream::{Reply, UpstreamError};
 
 /// Takes PocketBase's answer through the rules and writes the gateway's.
@@ -149,7 +152,7 @@ async fn one_record(
     body: Value,
     trace: &Trace<'_>,
 ) -> Result<Records, Error> {
-    check_asked(permitted, &body)?;
+    check_asked(gateway, permitted, &body).await?;
     let records = Records::take(body, Shape::Record)?;
     answer::hold(gateway, permitted, &records, trace).await?;
     Ok(records)
@@ -157,17 +160,25 @@ async fn one_record(
 
 /// The one record of an answer must be the one that was asked for: what was
 /// judged by its id and collection must be what leaves.
-fn check_asked(permitted: &Permitted, record: &Value) -> Result<(), UpstreamError> {
+async fn check_asked(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    record: &Value,
+) -> Result<(), UpstreamError> {
     let exchange = permitted.exchange();
     let is = |key: &str, asked: &str| record.get(key).and_then(Value::as_str) == Some(asked);
     let same_id = exchange
         .operation
         .record_id()
         .is_none_or(|id| is("id", id.as_str()));
-    let same_collection = exchange
-        .collection
-        .as_ref()
-        .is_none_or(|collection| is("collectionId", &collection.id));
+    let same_collection = match &exchange.collection {
+        None => true,
+        Some(asked) if is("collectionId", &asked.id) => true,
+        // The one of that name, if PocketBase was replaced by another meanwhile.
+        Some(asked) => anew(gateway, &asked.name)
+            .await?
+            .is_some_and(|known| is("collectionId", &known.id)),
+    };
     if same_id && same_collection {
         Ok(())
     } else {
@@ -175,6 +186,14 @@ fn check_asked(permitted: &Permitted, record: &Value) -> Result<(), UpstreamErro
             "another record than was asked for".to_owned(),
         ))
     }
+}
+
+/// The collection of this name in a schema loaded anew.
+async fn anew(gateway: &Gateway, name: &str) -> Result<Option<Arc<Collection>>, UpstreamError> {
+    let known = gateway.upstream.schema();
+    let newer = gateway.upstream.refresh_schema(&known).await?;
+    let schema = newer.unwrap_or(known);
+    Ok(schema.by_name(name).map(Arc::clone))
 }
 
 /// What names a record, and nothing else of it.
