@@ -3,6 +3,10 @@
 POCKETBASE_VERSION := 0.40.6
 NEXTEST_VERSION    := 0.9.143
 DENY_VERSION       := 0.20.2
+FUZZ_VERSION       := 0.13.1
+
+# How long `make fuzz` stays with each target.
+FUZZ_SECONDS ?= 60
 
 # Against these the scenarios run in `make test-matrix`: of each step in what PocketBase does, the last release.
 MATRIX := 0.23.12 0.28.4 0.36.9 0.39.11 $(POCKETBASE_VERSION)
@@ -17,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench setup clean pocketbase test-rules sdk nextest deny
+.PHONY: help run test test-matrix rules lint bench fuzz setup clean pocketbase test-rules sdk nextest deny cargo-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +46,7 @@ lint: deny ## formatting, clippy without warnings, licences and sources of what 
 	cargo clippy --workspace --all-targets -- -D warnings
 	set -e; for crate in $(guest_crates) tests/rules; do \
 		(cd $$crate && cargo fmt --all --check && cargo clippy --all-targets -- -D warnings); done
+	cd gateway/fuzz && cargo fmt --all --check && cargo clippy -- -D warnings
 	cargo deny --workspace check bans licenses sources
 
 # What is measured over sockets is the build that is deployed: `cargo bench` makes another, with the test
@@ -51,6 +56,9 @@ bench: rules test-rules ## speed, layer by layer: a table, and target/bench/benc
 	cargo build --profile dist --package hapta
 	install -D target/dist/hapta target/bench/hapta
 	HAPTA=$(abspath target/bench/hapta) cargo bench --package hapta --bench bench
+
+fuzz: cargo-fuzz ## the parsers against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
+	.ci/fuzz $(FUZZ_SECONDS)
 
 setup: pocketbase rules test-rules sdk nextest ## all that the tests need, and no test
 
@@ -75,3 +83,6 @@ nextest:
 
 deny:
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny --version $(DENY_VERSION)
+
+cargo-fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz --version $(FUZZ_VERSION)

@@ -49,8 +49,8 @@ pub enum MediaError {
 /// A header's value: a word, and `name=value` pairs after it.
 pub(super) struct Valued<'a> {
     pub(super) word: &'a str,
-    /// Names in lower case, each once.
-    pub(super) parameters: Vec<(String, &'a str)>,
+    /// Names as written, each once in whatever case.
+    pub(super) parameters: Vec<(&'a str, &'a str)>,
 }
 
 impl Media {
@@ -74,10 +74,11 @@ impl Media {
         let Valued { word, parameters } = Valued::parse(text).ok_or(MediaError::Malformed)?;
         let mut boundary = None;
         for (name, value) in parameters {
-            match name.as_str() {
+            // In lower case, as everybody writes them: not all readers fold them.
+            match name {
                 "charset" if is_utf8(value) => {}
                 "boundary" => boundary = Some(value),
-                _ => return Err(MediaError::Parameter(name)),
+                _ => return Err(MediaError::Parameter(name.to_owned())),
             }
         }
         let media = match word.to_ascii_lowercase().as_str() {
@@ -103,7 +104,7 @@ impl<'a> Valued<'a> {
     /// there are no escapes in them: readers differ about those.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (word, mut rest) = split(text);
-        let mut parameters: Vec<(String, &str)> = Vec::new();
+        let mut parameters: Vec<(&str, &str)> = Vec::new();
         while let Some(text) = rest {
             let (name, text) = text.trim_start_matches(SPACE).split_once('=')?;
             let value;
@@ -117,8 +118,8 @@ impl<'a> Valued<'a> {
                 let (value, rest) = split(text);
                 (is_token(value).then_some(value)?, rest)
             };
-            let name = is_token(name).then(|| name.to_ascii_lowercase())?;
-            if parameters.iter().any(|(other, _)| *other == name) {
+            let same = |(other, _): &(&str, &str)| other.eq_ignore_ascii_case(name);
+            if !is_token(name) || parameters.iter().any(same) {
                 return None;
             }
             parameters.push((name, value));
@@ -187,7 +188,7 @@ mod tests {
         check("application/json; charset=\"utf-8\"", Ok(Media::Json));
         check("application/x-www-form-urlencoded", Ok(Media::Urlencoded));
         multipart("multipart/form-data; boundary=x", "x");
-        multipart("multipart/form-data; Boundary=\"a:b=c\"", "a:b=c");
+        multipart("multipart/form-data; boundary=\"a:b=c\"", "a:b=c");
         multipart(
             "multipart/form-data;charset=utf-8;boundary=----WebKitFormBoundary7MA4YWxk",
             "----WebKitFormBoundary7MA4YWxk",
@@ -217,6 +218,7 @@ mod tests {
         check("application/json; charset=utf-16", Err(&refused("charset")));
         check("application/json; boundary=x", Err(&refused("boundary")));
         check("application/json; q=1", Err(&refused("q")));
+        check("application/json; Charset=utf-8", Err(&refused("Charset")));
         let malformed = "the Content-Type can't be read";
         for text in [
             "",

@@ -150,7 +150,7 @@ impl<'a> Head<'a> {
             return refuse(unread);
         }
         for (parameter, value) in parameters {
-            match parameter.as_str() {
+            match parameter {
                 "name" => self.name = value,
                 "filename" => self.is_file = true,
                 _ => return refuse(unread),
@@ -176,7 +176,7 @@ fn is_text(kind: &str) -> bool {
         .any(|known| word.eq_ignore_ascii_case(known))
         && parameters
             .iter()
-            .all(|(name, value)| name == "charset" && is_utf8(value))
+            .all(|(name, value)| *name == "charset" && is_utf8(value))
 }
 
 fn refuse<T>(problem: &'static str) -> Result<T, FormError> {

@@ -62,7 +62,7 @@ fn headers_that_libraries_write_are_taken() {
     for headers in [
         "content-disposition: form-data; name=\"a\"",
         "Content-Disposition:form-data;name=a",
-        "Content-Disposition: Form-Data ; NAME=\"a\"",
+        "Content-Disposition: Form-Data ; name=\"a\"",
         "Content-Disposition: form-data; name=\"a\"\r\nContent-Length: 1",
         "content-type: text/plain; charset=utf-8\r\ncontent-transfer-encoding: binary\r\ncontent-disposition: form-data; name=\"a\"",
         "Content-Disposition: form-data; name=\"a\"\r\nContent-Type: application/json",
@@ -129,6 +129,7 @@ fn headers_that_could_be_read_otherwise_are_refused() {
         "Content-Disposition: form-data; name*=utf-8''a",
         "Content-Disposition: form-data; name=\"a\"; name*=utf-8''b",
         "Content-Disposition: form-data; name=\"a\"; size=1",
+        "Content-Disposition: form-data; naMe=b",
         "Content-Disposition: form-data; name=\"a\\\"b\"",
         "Content-Disposition: form-data; name=a b",
         "Content-Disposition: form-data, name=\"a\"",
