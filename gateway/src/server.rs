@@ -195,7 +195,7 @@ fn layered(gateway: &Arc<Gateway>, server: &Server) -> axum::Router {
         .layer(cors(server))
         .layer(middleware::from_fn_with_state(
             Arc::clone(gateway),
-            accept::preflight,
+            accept::origins,
         ))
 }
 

@@ -32,6 +32,8 @@ mod environment;
 mod examples;
 /// What is exposed, and what never is.
 mod exposure;
+/// With everything exposed and nothing judged, the answers are PocketBase's own.
+mod faithful;
 /// What happens when PocketBase stalls, cuts or lies.
 mod faults;
 /// The limits of rules, each at its edge.

@@ -1,5 +1,6 @@
 //! The HTTP door: what the official SDKs speak.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{Method, Request, Response};
+use bytes::Bytes;
+use futures_util::stream;
 use http_body_util::BodyExt;
 use tower_http::timeout::TimeoutBody;
 
@@ -59,7 +62,10 @@ fn write(response: pipeline::Response, asked_by: &Method) -> Response<Body> {
         ResponseBody::Empty => Body::empty(),
         // Its length is told all the same: hyper counts what it does not send.
         ResponseBody::Bytes(bytes) => Body::from(bytes),
-        ResponseBody::File(_) if asked_by == Method::HEAD => Body::empty(),
+        // Its length is PocketBase's to tell: that of no bytes would be taken for its own.
+        ResponseBody::File(_) if asked_by == Method::HEAD => {
+            Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())
+        }
         // A file has no bound in time, but none of its parts may keep us waiting.
         ResponseBody::File(file) => Body::new(TimeoutBody::new(FILE_IDLE, file.body)),
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -35,6 +35,15 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest head of a request, in bytes; PocketBase takes a megabyte.
 const HEAD_BYTES: usize = 64 << 10;
+
+/// What only a page of some origin has a use for.
+const TO_ORIGINS: [HeaderName; 5] = [
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::ACCESS_CONTROL_MAX_AGE,
+];
 
 /// Connections that operators may hold.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -120,17 +129,34 @@ pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::http::Response
     response
 }
 
-/// A browser asks what it may: CORS has answered, in PocketBase's status.
-pub(super) async fn preflight(
+/// Answers about origins as PocketBase does: a preflight in its status, nothing
+/// to whoever names no origin, and to every cache that the answer depends on it.
+pub(super) async fn origins(
     State(gateway): State<Arc<Gateway>>,
     request: Request<Body>,
     next: Next,
 ) -> axum::http::Response<Body> {
     let is_preflight = request.method() == Method::OPTIONS;
+    let has_origin = request.headers().contains_key(header::ORIGIN);
     let mut response = next.run(request).await;
     if is_preflight && response.status() == StatusCode::OK {
         gateway.metrics.preflights.inc();
         *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    let headers = response.headers_mut();
+    if !has_origin {
+        for name in TO_ORIGINS {
+            headers.remove(name);
+        }
+    }
+    let varies = headers.get_all(header::VARY).iter().any(|names| {
+        let names = names.to_str().unwrap_or_default();
+        names
+            .split(',')
+            .any(|name| name.trim().eq_ignore_ascii_case("origin"))
+    });
+    if !varies {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
     response
 }

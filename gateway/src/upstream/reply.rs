@@ -101,11 +101,6 @@ pub(super) async fn file(
     settings: &Settings,
 ) -> Result<Reply, UpstreamError> {
     let status = response.status();
-    if status.is_client_error() && status != StatusCode::RANGE_NOT_SATISFIABLE {
-        let whole = read_json(response, settings.max_response);
-        let read = tokio::time::timeout(settings.timeout, whole).await;
-        return json(read.map_err(|_| UpstreamError::Late(settings.timeout))??);
-    }
     let is_file = status.is_success()
         || matches!(
             status,
@@ -114,10 +109,14 @@ pub(super) async fn file(
                 | StatusCode::RANGE_NOT_SATISFIABLE
         );
     if is_file {
-        Ok(stream(response, &FILE_HEADERS))
-    } else {
-        Err(UpstreamError::Garbled(format!("a file answers {status}")))
+        return Ok(stream(response, &FILE_HEADERS));
     }
+    if status.is_client_error() {
+        let whole = read_json(response, settings.max_response);
+        let read = tokio::time::timeout(settings.timeout, whole).await;
+        return json(read.map_err(|_| UpstreamError::Late(settings.timeout))??);
+    }
+    Err(UpstreamError::Garbled(format!("a file answers {status}")))
 }
 
 /// Takes an answer that is a page or what belongs to it. Of a folder that was

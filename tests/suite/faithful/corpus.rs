@@ -1,0 +1,130 @@
+//! The requests of `tests/fixtures/faithful`, as text.
+//!
+//! ```text
+//! # Behind a hash, a comment.
+//! GET /api/health                             a guest's; with a name before it, that person's
+//! alice PATCH /api/collections/x/records/y
+//!   ~ id created                              keys of the answer that may differ
+//!   If-Match: "abc"                           headers
+//!   {"title": "x"}                            and a body, JSON unless a header says otherwise
+//! ```
+//!
+//! `$word` stands for what is known only when all is running. What a URL can't hold as it
+//! is, and `&&`, is escaped.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use hapta_tests::{Call, Client, root};
+use http::Method;
+
+/// What stands for `$word`.
+pub(super) type Words = BTreeMap<&'static str, String>;
+
+/// A request to be sent to both.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ask {
+    /// Empty for a guest.
+    pub(super) who: String,
+    pub(super) method: Method,
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+    /// Keys whose values may differ.
+    pub(super) loose: Vec<String>,
+}
+
+/// Reads a file of requests.
+pub(super) fn read(name: &str) -> Vec<Ask> {
+    let path = root().join(format!("tests/fixtures/faithful/{name}.txt"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    parse(&text)
+}
+
+/// Reads requests.
+pub(super) fn parse(text: &str) -> Vec<Ask> {
+    let mut asks: Vec<Ask> = Vec::new();
+    for line in text.lines() {
+        let Some(more) = line.strip_prefix("  ") else {
+            if !line.is_empty() && !line.starts_with('#') {
+                asks.push(begin(line));
+            }
+            continue;
+        };
+        let ask = asks.last_mut().expect("a request before its parts");
+        if let Some(loose) = more.strip_prefix("~ ") {
+            ask.loose = loose.split(' ').map(str::to_owned).collect();
+        } else if let Some((name, value)) = header(more).filter(|_| ask.body.is_empty()) {
+            ask.headers.push((name.to_owned(), value.to_owned()));
+        } else {
+            ask.body.push_str(more);
+        }
+    }
+    asks
+}
+
+fn begin(line: &str) -> Ask {
+    let (first, rest) = line.split_once(' ').expect("a method and a target");
+    let (who, method, target) = if first.chars().all(|c| c.is_ascii_uppercase()) {
+        ("", first, rest)
+    } else {
+        let (method, target) = rest.split_once(' ').expect("a method and a target");
+        (first, method, target)
+    };
+    Ask {
+        who: who.to_owned(),
+        method: method.parse().expect("a method"),
+        target: escape(target),
+        ..Ask::default()
+    }
+}
+
+fn header(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
+    let is_name = name.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
+    (is_name && !name.is_empty()).then_some((name, value.trim()))
+}
+
+fn escape(target: &str) -> String {
+    let mut escaped = String::new();
+    for byte in target.replace("&&", "%26%26").bytes() {
+        if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            write!(escaped, "%{byte:02X}").expect("writes to a text");
+        }
+    }
+    escaped
+}
+
+impl Ask {
+    /// As a line of a report.
+    pub(super) fn line(&self) -> String {
+        format!("{} {} {} {}", self.who, self.method, self.target, self.body)
+    }
+
+    /// The request of this client.
+    pub(super) fn of(&self, client: &Client, words: &Words) -> Call {
+        let client = match self.who.as_str() {
+            "" => client.clone(),
+            who => client.with_token(fill(&format!("${who}"), words)),
+        };
+        let mut call = client.call(self.method.clone(), &fill(&self.target, words));
+        if !self.body.is_empty() {
+            call = call.body("application/json", fill(&self.body, words));
+        }
+        for (name, value) in &self.headers {
+            call = call.header(name, &fill(value, words));
+        }
+        call
+    }
+}
+
+fn fill(text: &str, words: &Words) -> String {
+    let mut filled = text.to_owned();
+    for (word, value) in words {
+        filled = filled.replace(&format!("${word}"), value);
+    }
+    filled
+}
