@@ -13,18 +13,37 @@ mod source {
     pub mod principal;
     pub mod record;
     pub mod schema;
+    pub mod surface;
 }
 
-pub use source::{exchange, filter, operation, principal, record, schema};
+pub use source::{exchange, filter, operation, principal, record, schema, surface};
 
+use http::Method;
 use operation::{CollectionRef, Operation};
+use surface::{Mode, PathPattern, Surface};
 
-/// Asserts that what PocketBase is sent reads as the operation that it was written of.
+/// Asserts that a request line is refused or has one spelling, where little is
+/// served and where everything that can be is.
 ///
 /// # Panics
 ///
-/// When it does not, or when it has a spelling that PocketBase folds.
-pub fn assert_one_spelling(operation: Operation) {
+/// When it has another.
+pub fn assert_request_line(method: &Method, path: &str, query: Option<&str>) {
+    let everything = Surface {
+        mode: Mode::Observe,
+        dashboard: true,
+        files: PathPattern::parse("/{path...}").into_iter().collect(),
+        ..Surface::default()
+    };
+    for surface in [Surface::default(), everything] {
+        if let Ok(asked) = Operation::parse(method, path, query, &surface) {
+            assert_one_spelling(asked.operation, &surface);
+        }
+    }
+}
+
+/// What PocketBase is sent reads as the operation that it was written of.
+fn assert_one_spelling(operation: Operation, surface: &Surface) {
     let name = operation.collection().map(CollectionRef::as_str);
     let line = operation.upstream_path_and_query(name.unwrap_or_default());
     assert!(line.bytes().all(|byte| byte.is_ascii_graphic()), "{line}");
@@ -32,8 +51,18 @@ pub fn assert_one_spelling(operation: Operation) {
         Some((path, query)) => (path, Some(query)),
         None => (line.as_str(), None),
     };
-    let segments = path.strip_prefix("/api/").expect("a path of PocketBase");
-    for segment in segments.split('/') {
+    let is_beside = matches!(operation, Operation::Static(_) | Operation::Custom(_));
+    assert!(!matches!(operation, Operation::Static(_)) || !path.starts_with("/api"));
+    let is_dashboard = matches!(operation, Operation::Dashboard(_)) && path.starts_with("/_");
+    assert!(
+        is_beside || is_dashboard || path.starts_with("/api/"),
+        "{line}"
+    );
+    let segments = path.strip_prefix('/').expect("a path");
+    for segment in segments.strip_suffix('/').unwrap_or(segments).split('/') {
+        if segments.is_empty() {
+            break;
+        }
         let decoded = percent_encoding::percent_decode_str(segment);
         let decoded = decoded.decode_utf8().expect("UTF-8");
         assert!(!["", ".", ".."].contains(&&*decoded), "{line}");
@@ -48,7 +77,8 @@ pub fn assert_one_spelling(operation: Operation) {
         );
     }
     let method = operation.upstream_method();
-    let again = Operation::parse(&method, path, query);
+    let again = Operation::parse(&method, path, query, surface);
+    let again = again.map(|asked| asked.operation);
     assert_eq!(again, Ok(without_fields(operation)), "{line}");
 }
 
@@ -56,7 +86,8 @@ pub fn assert_one_spelling(operation: Operation) {
 fn without_fields(mut operation: Operation) -> Operation {
     match &mut operation {
         Operation::List { query, .. } => query.fields = None,
-        Operation::View { query, .. }
+        Operation::Health { query }
+        | Operation::View { query, .. }
         | Operation::Create { query, .. }
         | Operation::Update { query, .. }
         | Operation::AuthMethods { query, .. }
