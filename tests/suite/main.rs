@@ -36,6 +36,8 @@ mod exposure;
 mod faithful;
 /// What happens when PocketBase stalls, cuts or lies.
 mod faults;
+/// What a filter means to PocketBase before and after the gateway printed it.
+mod filters;
 /// The limits of rules, each at its edge.
 mod limits;
 /// The dashboard and the public folder.
