@@ -242,6 +242,12 @@ impl Error {
             Self::Session(error) => session(error),
             Self::Body(error) => body(error),
             Self::Reach { problem, .. } => match problem {
+                // As PocketBase has it: a superuser's filter may.
+                ReachProblem::Path(PathError::Reserved { segment })
+                    if segment.starts_with("@request.") || segment.starts_with("@collection.") =>
+                {
+                    (StatusCode::FORBIDDEN, "unknown_path")
+                }
                 ReachProblem::Path(_) => (StatusCode::BAD_REQUEST, "unknown_path"),
                 ReachProblem::NotExposed => (StatusCode::FORBIDDEN, "not_exposed"),
                 ReachProblem::TooManyPaths(_)

@@ -204,6 +204,8 @@ pub enum OperationKind {
 pub enum Identity {
     /// A token sent along is dropped unread: a login with a stale token must work.
     Ignored,
+    /// A superuser is told more; anybody else is a guest, with whatever token.
+    Superuser,
     /// A guest may ask; a token that is sent must be good.
     Optional,
     /// No token, no answer.
@@ -365,11 +367,11 @@ impl Operation {
     #[must_use]
     pub fn identity(&self) -> Identity {
         match self {
-            Self::Health { .. }
-            | Self::AuthMethods { .. }
+            Self::AuthMethods { .. }
             | Self::AuthWithPassword { .. }
             | Self::Dashboard(_)
             | Self::Static(_) => Identity::Ignored,
+            Self::Health { .. } => Identity::Superuser,
             Self::AuthRefresh { .. } | Self::Superuser(_) => Identity::Required,
             Self::List { .. }
             | Self::View { .. }
@@ -379,6 +381,16 @@ impl Operation {
             | Self::Download { .. }
             | Self::Custom(_) => Identity::Optional,
         }
+    }
+
+    /// Whether it is a superuser's who may have changed the schema with it.
+    #[must_use]
+    pub fn may_change_schema(&self) -> bool {
+        let Self::Superuser(request) = self else {
+            return false;
+        };
+        let about = request.segments.get(1).map(String::as_str);
+        request.method != http::Method::GET && matches!(about, Some("collections" | "sql"))
     }
 
     /// Whether its body is a record's fields.

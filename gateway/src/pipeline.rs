@@ -107,6 +107,14 @@ async fn answer(
             error if is_write => Error::Written(Box::new(error)),
             error => error,
         })?;
+    if permitted.exchange().operation.may_change_schema() {
+        // Whoever changed it asks for what is new at once. What fails here is
+        // made good when something is not found.
+        let reloaded = gateway.upstream.reload_schema().await;
+        if let Err(error) = reloaded {
+            tracing::warn!(%error, "the schema was not read again after a change; the last one stays");
+        }
+    }
     release::release(gateway, permitted, reply, trace).await
 }
 

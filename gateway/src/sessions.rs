@@ -156,8 +156,16 @@ impl Sessions {
         client: &Client,
         schema: &Schema,
     ) -> Result<Principal, SessionError> {
-        if identity == Identity::Ignored {
-            return Ok(Principal::Guest);
+        match (identity, admits) {
+            (Identity::Ignored, _) | (Identity::Superuser, Admits::NoSuperusers) => {
+                return Ok(Principal::Guest);
+            }
+            (Identity::Superuser, Admits::Everyone) => {
+                let found = self.found(admits, client, schema).await;
+                let superuser = found.ok().flatten().filter(Principal::is_superuser);
+                return Ok(superuser.unwrap_or(Principal::Guest));
+            }
+            (Identity::Optional | Identity::Required, _) => {}
         }
         match self.found(admits, client, schema).await {
             Ok(Some(principal)) => Ok(principal),
@@ -298,7 +306,7 @@ fn sent(headers: &http::HeaderMap) -> Result<Option<Token>, SessionError> {
 fn nobody(identity: Identity) -> Result<Principal, SessionError> {
     match identity {
         Identity::Required => Err(SessionError::Missing),
-        Identity::Optional | Identity::Ignored => Ok(Principal::Guest),
+        Identity::Optional | Identity::Superuser | Identity::Ignored => Ok(Principal::Guest),
     }
 }
 

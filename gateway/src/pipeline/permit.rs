@@ -338,12 +338,13 @@ impl Permitted {
         &self.in_force
     }
 
-    /// Whether rules have a say in what is asked, and not PocketBase's alone.
+    /// Whether rules have a say in what is asked, and not PocketBase's alone:
+    /// what has no collection, a page say, has nobody to judge it.
     pub(super) fn is_judged(&self) -> bool {
-        let collection = self.exchange.collection.as_ref();
-        let chain =
-            collection.and_then(|collection| self.in_force.generation.chain(&collection.name));
-        chain.is_none_or(|chain| !chain.is_empty())
+        self.exchange.collection.as_ref().is_some_and(|collection| {
+            let chain = self.in_force.generation.chain(&collection.name);
+            chain.is_none_or(|chain| !chain.is_empty())
+        })
     }
 
     /// What the rules need to know of the reply.

@@ -45,6 +45,16 @@ const CUSTOM_HEADERS: [HeaderName; 14] = [
     VARY,
 ];
 
+/// The headers of the answer to a page that is elsewhere that are passed on.
+const MOVED_HEADERS: [HeaderName; 6] = [
+    CACHE_CONTROL,
+    CONTENT_LENGTH,
+    CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE,
+    LOCATION,
+    VARY,
+];
+
 /// What PocketBase answered.
 #[derive(Debug)]
 pub enum Reply {
@@ -119,23 +129,32 @@ pub(super) async fn file(
     Err(UpstreamError::Garbled(format!("a file answers {status}")))
 }
 
-/// Takes an answer that is a page or what belongs to it. Of a folder that was
-/// asked for without its last slash, PocketBase answers where it is.
+/// Takes an answer that is a page or what belongs to it. Of a folder without its
+/// last slash or by its `index.html`, and of a file with a slash, PocketBase
+/// answers where it is.
 pub(super) async fn page(
     response: Response<Incoming>,
     asked: &str,
     settings: &Settings,
 ) -> Result<Reply, UpstreamError> {
-    let to_folder = response
+    let is_moved = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT
+    );
+    let place = |path: &str| {
+        let folder = path.strip_suffix("/index.html").unwrap_or(path);
+        folder.strip_suffix('/').unwrap_or(folder).to_owned()
+    };
+    let is_same = response
         .headers()
         .get(LOCATION)
         .and_then(|location| location.to_str().ok())
-        .and_then(|location| location.strip_suffix('/'))
-        .is_some_and(|location| location == asked);
-    if to_folder && response.status() == StatusCode::MOVED_PERMANENTLY {
-        return Ok(stream(response, &[LOCATION]));
-    }
-    let mut reply = file(response, settings).await?;
+        .is_some_and(|location| place(location) == place(asked));
+    let mut reply = if is_moved && is_same {
+        stream(response, &MOVED_HEADERS)
+    } else {
+        file(response, settings).await?
+    };
     if let Reply::File(page) = &mut reply {
         // A page may load what is its own, as PocketBase serves it.
         page.is_page = true;
