@@ -44,7 +44,8 @@ impl Expand {
     /// A path that is not clean or too deep, or too many of them.
     pub fn parse(text: &str) -> Result<Self, OperationError> {
         let mut paths = Vec::new();
-        for part in text.split(',') {
+        // A space beside a comma has no second reading.
+        for part in text.split(',').map(|part| part.trim_matches(' ')) {
             let path: Vec<String> = part.split('.').map(str::to_owned).collect();
             let refuse = |problem| {
                 Err(OperationError::Part {

@@ -6,6 +6,7 @@
 //! value of `@request.query`.
 
 use super::path::unescape;
+use super::routes::CANCEL_KEY;
 use super::{Expand, Fields, OperationError, Sort};
 use crate::filter::Filter;
 use crate::surface::{Surface, Unnamed};
@@ -169,7 +170,11 @@ impl Pairs {
                 return Err(OperationError::QueryString("a parameter without a name"));
             }
             // A filter may be written over several lines: it is parsed and printed anew.
-            let line_breaks: &[char] = if key == "filter" { &['\n', '\t'] } else { &[] };
+            let line_breaks: &[char] = if key == "filter" || key == CANCEL_KEY {
+                &['\n', '\t']
+            } else {
+                &[]
+            };
             if key
                 .chars()
                 .chain(value.chars())

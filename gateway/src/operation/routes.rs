@@ -109,6 +109,8 @@ pub enum State {
     NotYet,
 }
 
+/// The Python SDK sends a `$cancelKey` of its own with the first item of a list;
+/// it means nothing to PocketBase, whose rules can't name it.
 const LIST: Query = Query::Keys(&[
     "page",
     "perPage",
@@ -117,7 +119,9 @@ const LIST: Query = Query::Keys(&[
     "skipTotal",
     "expand",
     "fields",
+    CANCEL_KEY,
 ]);
+pub(super) const CANCEL_KEY: &str = "$cancelKey";
 const RECORD: Query = Query::Keys(&["expand", "fields"]);
 const FIELDS: Query = Query::Keys(&["fields"]);
 const NONE: Query = Query::Keys(&[]);
