@@ -21,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench fuzz setup clean pocketbase test-rules sdk nextest deny cargo-fuzz
+.PHONY: help run test test-matrix rules lint bench fuzz setup clean pocketbase test-rules sdk python-sdk nextest deny cargo-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ run: pocketbase rules ## the gateway before a PocketBase with demo data, and a t
 	cargo build --release --package hapta
 	.ci/demo
 
-test: setup ## every test: unit, end to end, the official SDK, the rules and the documentation
+test: setup ## every test: unit, end to end, the SDKs, the rules and the documentation
 	POCKETBASE=$(abspath $(POCKETBASE)) cargo nextest run --workspace
 	cargo test --workspace --doc
 	set -e; for crate in $(guest_crates); do (cd $$crate && cargo test); done
@@ -60,7 +60,7 @@ bench: rules test-rules ## speed, layer by layer: a table, and target/bench/benc
 fuzz: cargo-fuzz ## the parsers against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
 	.ci/fuzz $(FUZZ_SECONDS)
 
-setup: pocketbase rules test-rules sdk nextest ## all that the tests need, and no test
+setup: pocketbase rules test-rules sdk python-sdk nextest ## all that the tests need, and no test
 
 clean: ## removes what was built and fetched
 	cargo clean
@@ -77,6 +77,9 @@ sdk: tests/sdk/node_modules/.package-lock.json
 tests/sdk/node_modules/.package-lock.json: tests/sdk/package-lock.json
 	cd tests/sdk && npm ci --no-audit --no-fund
 	touch $@
+
+python-sdk:
+	.ci/fetch-python-sdk .build/python
 
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest --version $(NEXTEST_VERSION)

@@ -7,9 +7,31 @@
 
 mod compare;
 mod corpus;
+mod exceptions;
 mod scene;
 
+use hapta_tests::{PocketBase, Process, Program, Setup, demo, root};
+
 use self::scene::Scene;
+
+/// The command under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_hapta-under-test");
+
+/// The command as an operator would start it before a PocketBase, to let everything through.
+pub(crate) async fn transparent(before: &PocketBase) -> Process {
+    let address = before.address();
+    Program::new(BINARY, Setup::before(address))
+        .argument("--config")
+        .argument(root().join("gateway/examples/transparent.toml"))
+        .argument("--pocketbase")
+        .argument(format!("http://{address}"))
+        .argument("--listen")
+        .argument("127.0.0.1:0")
+        .variable("ADMIN_EMAIL", demo::SUPERUSER)
+        .variable("ADMIN_PASSWORD", demo::PASSWORD)
+        .serve()
+        .await
+}
 
 #[tokio::test]
 async fn lists_are_those_of_pocketbase() {
@@ -38,7 +60,12 @@ async fn writes_do_what_they_do_to_pocketbase() {
 
 #[tokio::test]
 async fn superusers_are_answered_as_by_pocketbase() {
-    Scene::twins().await.same("superuser").await;
+    Scene::one().await.same("superuser-reads").await;
+}
+
+#[tokio::test]
+async fn what_superusers_change_is_changed_and_known_at_once() {
+    Scene::twins().await.same("superuser-writes").await;
 }
 
 #[tokio::test]
@@ -49,4 +76,8 @@ async fn files_are_those_of_pocketbase() {
 #[tokio::test]
 async fn pages_and_routes_of_hooks_are_those_of_pocketbase() {
     Scene::one().await.same("pages").await;
+}
+#[tokio::test]
+async fn values_are_stored_as_pocketbase_stores_them() {
+    Scene::twins().await.same("values").await;
 }

@@ -54,7 +54,7 @@ mod reveal;
 mod routes;
 /// Rules that loop, trap, hoard: each has a test, and costs only its own request.
 mod sandbox;
-/// The official JavaScript SDK, pointed at the gateway unchanged.
+/// The SDKs for JavaScript and Python, pointed at the gateway unchanged.
 mod sdk;
 /// `hapta serve`: signals, and no secret in its log.
 mod serve;

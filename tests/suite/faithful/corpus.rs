@@ -6,6 +6,8 @@
 //! alice PATCH /api/collections/x/records/y
 //!   ~ id created                              keys of the answer that may differ
 //!   If-Match: "abc"                           headers
+//!   ! an-id 200 400 query                     an exception: PocketBase's status, ours, our code
+//!   ! an-id 200 200 cache-control             or all that differs beside the status
 //!   {"title": "x"}                            and a body, JSON unless a header says otherwise
 //! ```
 //!
@@ -33,6 +35,19 @@ pub(super) struct Ask {
     pub(super) body: String,
     /// Keys whose values may differ.
     pub(super) loose: Vec<String>,
+    /// How the answers differ, if they are to.
+    pub(super) exception: Option<Exception>,
+}
+
+/// How two answers differ, for a reason.
+#[derive(Clone, Debug)]
+pub(super) struct Exception {
+    /// In `gateway/docs/faithful.md`.
+    pub(super) id: String,
+    pub(super) direct: u16,
+    pub(super) through: u16,
+    /// The gateway's code, or all that differs.
+    pub(super) what: Vec<String>,
 }
 
 /// Reads a file of requests.
@@ -42,8 +57,19 @@ pub(super) fn read(name: &str) -> Vec<Ask> {
     parse(&text)
 }
 
+/// All requests of all files.
+pub(super) fn all() -> Vec<Ask> {
+    let folder = root().join("tests/fixtures/faithful");
+    let files = fs::read_dir(folder).expect("the folder of requests");
+    let paths = files.map(|file| file.expect("a file").path());
+    let texts = paths.filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    texts
+        .flat_map(|path| parse(&fs::read_to_string(path).expect("a file of requests")))
+        .collect()
+}
+
 /// Reads requests.
-pub(super) fn parse(text: &str) -> Vec<Ask> {
+fn parse(text: &str) -> Vec<Ask> {
     let mut asks: Vec<Ask> = Vec::new();
     for line in text.lines() {
         let Some(more) = line.strip_prefix("  ") else {
@@ -55,6 +81,8 @@ pub(super) fn parse(text: &str) -> Vec<Ask> {
         let ask = asks.last_mut().expect("a request before its parts");
         if let Some(loose) = more.strip_prefix("~ ") {
             ask.loose = loose.split(' ').map(str::to_owned).collect();
+        } else if let Some(exception) = more.strip_prefix("! ") {
+            ask.exception = Some(Exception::parse(exception));
         } else if let Some((name, value)) = header(more).filter(|_| ask.body.is_empty()) {
             ask.headers.push((name.to_owned(), value.to_owned()));
         } else {
@@ -96,6 +124,19 @@ fn escape(target: &str) -> String {
         }
     }
     escaped
+}
+
+impl Exception {
+    fn parse(line: &str) -> Self {
+        let mut words = line.split(' ');
+        let mut word = || words.next().expect("an id and two statuses");
+        Self {
+            id: word().to_owned(),
+            direct: word().parse().expect("PocketBase's status"),
+            through: word().parse().expect("the gateway's status"),
+            what: words.map(str::to_owned).collect(),
+        }
+    }
 }
 
 impl Ask {

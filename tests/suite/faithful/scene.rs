@@ -4,16 +4,14 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hapta_tests::demo::{self, BOB, POST_OF_ALICE, record, records};
-use hapta_tests::{Call, Client, PocketBase, Process, Program, Setup, eventually, root};
+use hapta_tests::demo::{BOB, POST_OF_ALICE, record, records};
+use hapta_tests::{Call, Client, PocketBase, Process, eventually, root};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::compare::differences;
+use super::compare::problems;
 use super::corpus::{self, Words};
-
-/// The command under test.
-const BINARY: &str = env!("CARGO_BIN_EXE_hapta-under-test");
+use super::transparent;
 
 /// In PocketBase's public folder.
 const PUBLIC: [(&str, &str); 8] = [
@@ -43,7 +41,7 @@ impl Scene {
         let mut words = seed(&direct).await;
         spoil(&direct, &mut words).await;
         put_files(&direct, &mut words).await;
-        let gateway = gateway(&direct).await;
+        let gateway = transparent(&direct).await;
         Self {
             direct,
             gateway,
@@ -60,7 +58,7 @@ impl Scene {
         let others = seed(&behind).await;
         spoil(&direct, &mut words).await;
         assert_eq!(words.get("cover"), others.get("cover"), "they are no twins");
-        let gateway = gateway(&behind).await;
+        let gateway = transparent(&behind).await;
         Self {
             direct,
             gateway,
@@ -98,9 +96,9 @@ impl Scene {
             }
             let by_pocketbase = ask.of(&direct, &self.words).await;
             let by_gateway = ask.of(&through, &self.words).await;
-            let differences = differences(&ask, &by_pocketbase, &by_gateway);
-            if !differences.is_empty() {
-                report += &format!("{}\n    {}\n", ask.line(), differences.join("\n    "));
+            let problems = problems(&ask, &by_pocketbase, &by_gateway);
+            if !problems.is_empty() {
+                report += &format!("{}\n    {}\n", ask.line(), problems.join("\n    "));
             }
         }
         assert!(
@@ -122,22 +120,6 @@ async fn pocketbase() -> PocketBase {
         .map(|(path, text)| (path.as_str(), text.as_str()))
         .collect();
     PocketBase::start_with(&files).await
-}
-
-/// The command as an operator would start it.
-async fn gateway(before: &PocketBase) -> Process {
-    let address = before.address();
-    Program::new(BINARY, Setup::before(address))
-        .argument("--config")
-        .argument(root().join("gateway/examples/transparent.toml"))
-        .argument("--pocketbase")
-        .argument(format!("http://{address}"))
-        .argument("--listen")
-        .argument("127.0.0.1:0")
-        .variable("ADMIN_EMAIL", demo::SUPERUSER)
-        .variable("ADMIN_PASSWORD", demo::PASSWORD)
-        .serve()
-        .await
 }
 
 /// Collections and records beside the demo's; and what is to be known of them.
@@ -196,6 +178,12 @@ async fn put_files(pocketbase: &PocketBase, words: &mut Words) {
     let thing = upload(superuser.patch(&thing), "").await;
     let vault = upload(superuser.post(&records("vault")), "vault0000000001").await;
     words.insert("doc", text(&thing["doc"]));
+    let token = pocketbase
+        .client()
+        .post("/api/files/token")
+        .token(&words["alice"])
+        .await;
+    words.insert("filetoken", text(&token.expect(200)["token"]));
     words.insert("kept", text(&vault["doc"]));
     let guest = pocketbase.client();
     let modified = async |target: String| {
