@@ -59,6 +59,11 @@ async fn writes_do_what_they_do_to_pocketbase() {
 }
 
 #[tokio::test]
+async fn forms_are_read_as_pocketbase_reads_them() {
+    Scene::twins().await.same("forms").await;
+}
+
+#[tokio::test]
 async fn superusers_are_answered_as_by_pocketbase() {
     Scene::one().await.same("superuser-reads").await;
 }

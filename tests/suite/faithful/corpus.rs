@@ -6,6 +6,7 @@
 //! alice PATCH /api/collections/x/records/y
 //!   ~ id created                              keys of the answer that may differ
 //!   If-Match: "abc"                           headers
+//!   ? 0.36                                    since this PocketBase; asked of no older one
 //!   ! an-id 200 400 query                     an exception: PocketBase's status, ours, our code
 //!   ! an-id 200 200 cache-control             or all that differs beside the status
 //!   {"title": "x"}                            and a body, JSON unless a header says otherwise
@@ -35,6 +36,8 @@ pub(super) struct Ask {
     pub(super) body: String,
     /// Keys whose values may differ.
     pub(super) loose: Vec<String>,
+    /// The oldest PocketBase that is asked.
+    pub(super) since: (u32, u32),
     /// How the answers differ, if they are to.
     pub(super) exception: Option<Exception>,
 }
@@ -81,6 +84,12 @@ fn parse(text: &str) -> Vec<Ask> {
         let ask = asks.last_mut().expect("a request before its parts");
         if let Some(loose) = more.strip_prefix("~ ") {
             ask.loose = loose.split(' ').map(str::to_owned).collect();
+        } else if let Some(since) = more.strip_prefix("? ") {
+            let version = since.split_once('.').expect("a version like 0.36");
+            ask.since = (
+                version.0.parse().expect("a number"),
+                version.1.parse().expect("a number"),
+            );
         } else if let Some(exception) = more.strip_prefix("! ") {
             ask.exception = Some(Exception::parse(exception));
         } else if let Some((name, value)) = header(more).filter(|_| ask.body.is_empty()) {
@@ -153,7 +162,18 @@ impl Ask {
         };
         let mut call = client.call(self.method.clone(), &fill(&self.target, words));
         if !self.body.is_empty() {
-            call = call.body("application/json", fill(&self.body, words));
+            let body = fill(&self.body, words);
+            let is_multipart = self
+                .headers
+                .iter()
+                .any(|(_, value)| value.starts_with("multipart/"));
+            // Its lines end in what no line of a file can hold.
+            let body = if is_multipart {
+                body.replace("\\r\\n", "\r\n")
+            } else {
+                body
+            };
+            call = call.body("application/json", body);
         }
         for (name, value) in &self.headers {
             call = call.header(name, &fill(value, words));
