@@ -49,13 +49,13 @@ lint: deny ## formatting, clippy without warnings, licences and sources of what 
 	cd gateway/fuzz && cargo fmt --all --check && cargo clippy -- -D warnings
 	cargo deny --workspace check bans licenses sources
 
-# What is measured over sockets is the build that is deployed: `cargo bench` makes another, with the test
-# features of the dependencies on.
-bench: rules test-rules ## speed, layer by layer: a table, and target/bench/bench.json
+# Measured as it is deployed. Over sockets that is the very binary: the one that `cargo bench` makes beside
+# the bench has the test features of the dependencies on.
+bench: pocketbase rules test-rules ## speed, layer by layer: a table, and target/bench/bench.json
 	gateway/benches/setup
 	cargo build --profile dist --package hapta
 	install -D target/dist/hapta target/bench/hapta
-	HAPTA=$(abspath target/bench/hapta) cargo bench --package hapta --bench bench
+	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench bench
 
 fuzz: cargo-fuzz ## the parsers against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
 	.ci/fuzz $(FUZZ_SECONDS)

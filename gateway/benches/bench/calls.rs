@@ -171,16 +171,19 @@ pub(crate) fn settings(rule: &str, said: &str, collection: &str) -> anyhow::Resu
     })
 }
 
-fn exchange(
+/// A request that has been read, of a client on this machine.
+pub(crate) fn exchange(
     schema: &Schema,
     method: &Method,
     path: &str,
     principal: Principal,
 ) -> anyhow::Result<Arc<Exchange>> {
+    let collection = path.split('/').nth(3).and_then(|name| schema.by_name(name));
+    ensure!(collection.is_some(), "no collection is behind {path}");
     Ok(Arc::new(Exchange {
         operation: Operation::parse(method, path, None, &Surface::default())?.operation,
         expanded: Vec::new(),
-        collection: schema.by_name("users").cloned(),
+        collection: collection.cloned(),
         principal,
         client: Client {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),

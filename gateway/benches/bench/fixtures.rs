@@ -29,6 +29,9 @@ pub(crate) const OWNERSHIP: &str =
 /// The size of a record's JSON, in bytes.
 const RECORD_BYTES: usize = 1_024;
 
+/// The size of the records of lists.
+const SMALL_BYTES: usize = 400;
+
 /// A user's record as PocketBase answers it.
 pub(crate) fn user(id: &str) -> Value {
     let record = json!({
@@ -38,7 +41,7 @@ pub(crate) fn user(id: &str) -> Value {
         "followers": ["bob000000000000", "carol0000000000"], "following": [], "devices": [{"name": "phone", "seen": 3}],
         "validVerified": false, "postr_plus": false, "postr_subscriber_since": "2026-01-05 10:00:00.000Z",
     });
-    padded(record, "bio")
+    padded(record, "bio", RECORD_BYTES)
 }
 
 /// A post of bob's.
@@ -49,7 +52,17 @@ pub(crate) fn post() -> Value {
         "secret_note": "For bob alone.", "created": "2026-01-01 10:00:00.000Z", "updated": "2026-02-01 10:00:00.000Z",
         "content": "",
     });
-    padded(record, "content")
+    padded(record, "content", RECORD_BYTES)
+}
+
+/// One of the posts of a list, by its number.
+pub(crate) fn small_post(number: u32) -> Value {
+    let record = json!({
+        "collectionId": "pbc_1125843985", "collectionName": "posts", "id": format!("post{number:011}"), "title": "A post",
+        "status": "published", "author": BOB, "cover": "", "views": number, "secret_note": "For bob alone.",
+        "created": "2026-01-01 10:00:00.000Z", "updated": "2026-02-01 10:00:00.000Z", "content": "",
+    });
+    padded(record, "content", SMALL_BYTES)
 }
 
 /// The body with which alice changes a record, one kilobyte of it.
@@ -57,6 +70,7 @@ pub(crate) fn change() -> Value {
     padded(
         json!({ "name": "Alice", "role": "member", "bio": "" }),
         "bio",
+        RECORD_BYTES,
     )
 }
 
@@ -87,6 +101,12 @@ pub(crate) fn rule(name: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("the rule {name} is not built: run `make bench`"))
 }
 
+/// The pinned PocketBase.
+pub(crate) fn pocketbase() -> PathBuf {
+    let fetched = || root().join(".build/pocketbase/0.40.6/pocketbase");
+    std::env::var_os("POCKETBASE").map_or_else(fetched, PathBuf::from)
+}
+
 /// Where the results go.
 pub(crate) fn results() -> PathBuf {
     root().join("target/bench")
@@ -109,8 +129,8 @@ fn root() -> &'static Path {
 }
 
 /// Fills a text field until the whole has its size.
-fn padded(mut record: Value, field: &str) -> Value {
-    let missing = RECORD_BYTES.saturating_sub(record.to_string().len());
+fn padded(mut record: Value, field: &str, size: usize) -> Value {
+    let missing = size.saturating_sub(record.to_string().len());
     if let Some(text) = record.get_mut(field) {
         *text = Value::from("x".repeat(missing));
     }

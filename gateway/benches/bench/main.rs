@@ -1,23 +1,29 @@
 //! The speed of the gateway, layer by layer: `make bench`.
 //!
 //! - [`calls`]: one call of a rule against raw wasmtime, in this process
+//! - [`reveal`]: one field taken out of each record of a list
 //! - [`throughput`]: the whole over sockets against nginx
+//! - [`direct`]: the whole before a real PocketBase, against PocketBase alone
 //! - [`swap`]: a rule's file swapped under load
 //! - [`hostile`]: rules that loop for ever beside others
 //!
 //! What is compared is measured side by side, in turn, in one run: ratios hold
 //! on a machine that others use, where absolute numbers do not. Everything over
-//! sockets is measured on the real binary, before a [`stub`] of PocketBase.
+//! sockets is measured on the real binary, before a [`stub`] of PocketBase but
+//! where PocketBase itself is what it is measured against.
 //!
-//! A name as argument (`calls`, `throughput`, `swap`, `hostile`) measures that
+//! A name as argument (`calls`, `reveal`, `throughput`, `direct`, `swap`, `hostile`) measures that
 //! alone. The status is 0 whether or not the aims hold.
 
 mod calls;
+mod client;
+mod direct;
 mod fixtures;
 mod hostile;
 mod load;
 mod process;
 mod report;
+mod reveal;
 mod samples;
 mod stub;
 mod swap;
@@ -55,11 +61,23 @@ async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
         calls::measure(&mut report).await?;
         report.note("calls: fresh instances, bodies and records of 1 KiB, one thread");
     }
+    if is_chosen("reveal") {
+        said("one field of each record of a list")?;
+        reveal::measure(&mut report).await?;
+        report.note("reveal: lists of 500 records of 400 bytes, with and without the rule in turn");
+    }
     if is_chosen("throughput") {
         said("the gateway and nginx")?;
         throughput::measure(&mut report, stub).await?;
         report.note(
             "gateway vs nginx: one worker each, wrk with 32 connections, medians of rounds in turn; the gateway logs at its default level, to /dev/null",
+        );
+    }
+    if is_chosen("direct") {
+        said("the gateway before PocketBase, and PocketBase directly")?;
+        direct::measure(&mut report).await?;
+        report.note(
+            "vs direct: PocketBase 0.40.6, records of 400 bytes, a list of 30 with totals, a guest, one rule with before and reveal; wrk with 32 connections for rounds in turn; p50 for one request at a time",
         );
     }
     if is_chosen("swap") {

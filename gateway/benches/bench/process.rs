@@ -1,4 +1,4 @@
-//! The processes under measurement: the gateway's own binary, nginx, wrk.
+//! The processes under measurement: the gateway's own binary, PocketBase, nginx, wrk.
 //!
 //! Each is ended, by its own id, with the value that stands for it. Times and
 //! memory are the kernel's, from `/proc`.
@@ -12,6 +12,8 @@ use anyhow::{Context, bail, ensure};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
+
+use crate::fixtures;
 
 /// How long a process may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,6 +58,32 @@ impl Process {
         command.arg("-p").arg(folder).arg("-c").arg(&file);
         command.arg("-e").arg(folder.join("error.log"));
         Self::start(command, address).await
+    }
+
+    /// PocketBase itself, on data of its own with this superuser.
+    pub(crate) async fn pocketbase(
+        folder: &Path,
+        email: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let command = |subcommand| {
+            let mut command = Command::new(fixtures::pocketbase());
+            command
+                .arg(subcommand)
+                .arg("--dir")
+                .arg(folder.join("pb_data"));
+            command.current_dir(folder);
+            command
+        };
+        let mut superuser = command("superuser");
+        superuser.args(["upsert", email, password]);
+        let made = superuser.stdin(Stdio::null()).output().await;
+        let made = made.context("cannot start PocketBase: run `make bench`")?;
+        ensure!(made.status.success(), "no superuser: {made:?}");
+        let mut serve = command("serve");
+        serve.arg("--http").arg(address.to_string());
+        Self::start(serve, address).await
     }
 
     async fn start(mut command: Command, address: SocketAddr) -> anyhow::Result<Self> {

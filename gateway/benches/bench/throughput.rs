@@ -46,10 +46,10 @@ struct Request {
 
 /// The rounds of one server.
 #[derive(Default)]
-struct Rounds {
-    per_second: Vec<f64>,
+pub(crate) struct Rounds {
+    pub(crate) per_second: Vec<f64>,
     /// Microseconds of CPU for each request.
-    cpu: Vec<f64>,
+    pub(crate) cpu: Vec<f64>,
 }
 
 /// Measures, and says so in the report.
@@ -102,11 +102,11 @@ async fn compare(
 }
 
 impl Rounds {
-    fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         median(&self.per_second)
     }
 
-    fn cpu(&self) -> f64 {
+    pub(crate) fn cpu(&self) -> f64 {
         median(&self.cpu)
     }
 }

@@ -7,18 +7,29 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct HideField {
     fields: Vec<String>,
+    /// Where those are, written once and not for each record.
+    #[serde(skip)]
+    pointers: Vec<String>,
     collection: Option<String>,
+    /// Whether to be asked before, too, and let everything pass.
+    #[serde(default)]
+    before: bool,
 }
 
 impl Rule for HideField {
     type Settings = Self;
 
     fn configure(settings: Self) -> Result<Self, SettingsError> {
-        Ok(settings)
+        let pointers = settings.fields.iter().map(|field| format!("/{field}"));
+        Ok(Self {
+            pointers: pointers.collect(),
+            ..settings
+        })
     }
 
     fn manifest(&self) -> Manifest {
-        let manifest = Manifest::hooks([Hook::Reveal]);
+        let before = self.before.then_some(Hook::Before);
+        let manifest = Manifest::hooks([Hook::Reveal].into_iter().chain(before));
         self.fields
             .iter()
             .fold(manifest, |manifest, field| match &self.collection {
@@ -33,8 +44,8 @@ impl Rule for HideField {
         {
             return Ok(());
         }
-        for field in &self.fields {
-            record.remove(&format!("/{field}"))?;
+        for pointer in &self.pointers {
+            record.remove(pointer)?;
         }
         Ok(())
     }

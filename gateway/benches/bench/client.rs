@@ -1,0 +1,69 @@
+//! One connection to a server that speaks HTTP as it likes, one request at a time.
+//!
+//! PocketBase sends what is longer than two kilobytes in chunks, so this is
+//! hyper's client; that of [`load`](crate::load) takes answers of a told length.
+
+use std::net::SocketAddr;
+
+use anyhow::ensure;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// A connection, closed with this value.
+pub(crate) struct Client {
+    sender: SendRequest<Full<Bytes>>,
+    token: Option<HeaderValue>,
+}
+
+impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let token = None;
+        Ok(Self { sender, token })
+    }
+
+    /// Sends this token along from now on.
+    pub(crate) fn token(&mut self, token: &str) -> anyhow::Result<()> {
+        self.token = Some(token.parse()?);
+        Ok(())
+    }
+
+    /// The text of a good answer.
+    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<String> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    /// The text of a good answer.
+    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<String> {
+        let body = Bytes::from(body.to_string());
+        self.ask(Method::POST, path, body).await
+    }
+
+    async fn ask(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<String> {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header(HOST, "bench");
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        let request = request.body(Full::new(body))?;
+        self.sender.ready().await?;
+        let answer = self.sender.send_request(request).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        ensure!(status.is_success(), "{path} answers {status}: {text}");
+        Ok(text)
+    }
+}
