@@ -42,13 +42,6 @@ pub(super) struct Entered {
     _pool: OwnedSemaphorePermit,
 }
 
-/// What a rule made of a record.
-#[derive(Debug, PartialEq)]
-pub(super) enum Revealed {
-    Kept(Value),
-    Denied(super::Denial),
-}
-
 /// Waits for room for one instance of each of these rules, at most as long as
 /// a call of the slowest may take.
 ///
@@ -168,15 +161,16 @@ impl Live {
         })
     }
 
-    /// Runs `reveal` on one record of a collection, and holds the rule to its manifest.
+    /// Runs `reveal` on one record of a collection, and holds the rule to its
+    /// manifest. The record is edited where it is; with a denial it is gone.
     pub(super) async fn reveal(
         &mut self,
         collection: &str,
-        record: Value,
-    ) -> Result<Revealed, Fault> {
+        record: &mut Value,
+    ) -> Result<Option<super::Denial>, Fault> {
         self.store
             .data_mut()
-            .put(Place::Record, Document::editable(record));
+            .put(Place::Record, Document::editable(record.take()));
         self.refill();
         let verdict = self
             .instance
@@ -188,9 +182,10 @@ impl Live {
             .await
             .map_err(|error| fault(&error))?;
         if let Err(denial) = verdict {
-            return Ok(Revealed::Denied(convert::denial(denial)));
+            return Ok(Some(convert::denial(denial)));
         }
-        let (record, touched) = self
+        let touched;
+        (*record, touched) = self
             .store
             .data_mut()
             .take_value(Place::Record)
@@ -200,7 +195,7 @@ impl Live {
             .find(|field| !self.rule.manifest.may_touch(collection, field))
         {
             Some(field) => Err(Fault::UndeclaredField(field)),
-            None => Ok(Revealed::Kept(record)),
+            None => Ok(None),
         }
     }
 

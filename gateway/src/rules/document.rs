@@ -4,6 +4,7 @@
 //! The semantics are written in `wit/json.wit`; this is the one implementation
 //! behind every document a rule can get hold of.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -83,9 +84,9 @@ impl Document {
         let first = first_key(pointer);
         if first.as_deref().is_some_and(|key| self.masks(key)) {
             // Whether it is there may be known, what it is may not.
-            return self.value().pointer(pointer).map(|_| Seen::Masked);
+            return find(self.value(), pointer).map(|_| Seen::Masked);
         }
-        let value = self.value().pointer(pointer)?;
+        let value = find(self.value(), pointer)?;
         if first.is_none() && self.hides_any() {
             return Some(Seen::Printed(self.text()));
         }
@@ -113,7 +114,7 @@ impl Document {
         if is_secret {
             None
         } else {
-            self.value().pointer(pointer)
+            find(self.value(), pointer)
         }
     }
 
@@ -152,7 +153,7 @@ impl Document {
         let root = self.root_mut()?;
         match root.pointer_mut(parent).ok_or(EditError::NoSuchPlace)? {
             Value::Object(map) => {
-                map.insert(last, to);
+                map.insert(last.into_owned(), to);
             }
             Value::Array(items) => {
                 let at = if last == "-" {
@@ -181,7 +182,7 @@ impl Document {
         };
         let (parent, last) = split_last(pointer);
         let removed = match self.root_mut()?.pointer_mut(parent) {
-            Some(Value::Object(map)) => map.remove(&last).is_some(),
+            Some(Value::Object(map)) => map.remove(&*last).is_some(),
             Some(Value::Array(items)) => match index(&last)? {
                 at if at < items.len() => {
                     items.remove(at);
@@ -200,7 +201,7 @@ impl Document {
     }
 
     /// The first key of a pointer that may be edited; none for the whole document.
-    fn editable_key(&self, pointer: &str) -> Result<Option<String>, EditError> {
+    fn editable_key<'a>(&self, pointer: &'a str) -> Result<Option<Cow<'a, str>>, EditError> {
         if matches!(self.content, Content::ReadOnly(_)) {
             return Err(EditError::ReadOnly);
         }
@@ -231,9 +232,9 @@ impl Document {
             .any(|key| self.value().get(key).is_some())
     }
 
-    fn touch(&mut self, key: String) {
-        if !self.touched.contains(&key) {
-            self.touched.push(key);
+    fn touch(&mut self, key: Cow<'_, str>) {
+        if !self.touched.iter().any(|touched| *touched == key) {
+            self.touched.push(key.into_owned());
         }
     }
 
@@ -244,7 +245,7 @@ impl Document {
             .flat_map(serde_json::Map::keys);
         for key in keys {
             if before.get(key) != after.get(key) {
-                self.touch(key.clone());
+                self.touch(key.into());
             }
         }
     }
@@ -265,8 +266,26 @@ pub(super) fn parse_edit(text: &str) -> Result<Value, EditError> {
     json::parse(text.as_bytes(), json::Bounds::default()).map_err(|_| EditError::BadJson)
 }
 
+/// What [`Value::pointer`] finds, but without a copy of each key on the way.
+fn find<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if pointer.is_empty() {
+        return Some(root);
+    }
+    let mut keys = pointer.strip_prefix('/')?.split('/').map(unescape);
+    keys.try_fold(root, |value, key| match value {
+        Value::Object(map) => map.get(&*key),
+        Value::Array(items) => items.get(index(&key).ok()?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    })
+}
+
 fn is_pointer(pointer: &str) -> bool {
-    pointer.is_empty() || (pointer.starts_with('/') && !has_bad_escape(pointer))
+    let is_escaped_well = || !has_escape(pointer) || !has_bad_escape(pointer);
+    pointer.is_empty() || (pointer.starts_with('/') && is_escaped_well())
+}
+
+fn has_escape(pointer: &str) -> bool {
+    pointer.as_bytes().contains(&b'~')
 }
 
 /// `~` may stand only before `0` or `1`.
@@ -277,19 +296,24 @@ fn has_bad_escape(pointer: &str) -> bool {
         .any(|rest| !rest.starts_with(['0', '1']))
 }
 
-fn first_key(pointer: &str) -> Option<String> {
+fn first_key(pointer: &str) -> Option<Cow<'_, str>> {
     pointer
         .strip_prefix('/')
         .map(|rest| unescape(rest.split('/').next().unwrap_or_default()))
 }
 
-fn split_last(pointer: &str) -> (&str, String) {
+fn split_last(pointer: &str) -> (&str, Cow<'_, str>) {
     let (parent, last) = pointer.rsplit_once('/').unwrap_or_default();
     (parent, unescape(last))
 }
 
-fn unescape(key: &str) -> String {
-    key.replace("~1", "/").replace("~0", "~")
+/// Hardly a key has an escape, so hardly a one is copied.
+fn unescape(key: &str) -> Cow<'_, str> {
+    if has_escape(key) {
+        key.replace("~1", "/").replace("~0", "~").into()
+    } else {
+        key.into()
+    }
 }
 
 /// An array index as RFC 6901 writes it: no sign, no leading zero.
@@ -354,6 +378,18 @@ mod tests {
         check_set("/a~2", json!(3), Err(EditError::BadPointer));
         check_set("/password", json!("mine"), Err(EditError::Masked));
         check_set("", json!({}), Err(EditError::Masked));
+    }
+
+    #[test]
+    fn a_pointer_finds_what_serde_finds() {
+        let value = json!({"a": {"b": [1, {"": 2}]}, "x/y": {"~": 3}, "": 4, "~1": 5, "0": 6});
+        for pointer in [
+            "", "/", "/a", "a", "/a/", "/a/b", "/a/b/0", "/a/b/00", "/a/b/+1", "/a/b/1/", "/a/b/2",
+            "/a/b/-", "/a/b/0/0", "/x~1y/~0", "/x/y", "/~01", "/~1", "/~2", "/0", "/a//b",
+            "/no/such",
+        ] {
+            assert_eq!(find(&value, pointer), value.pointer(pointer), "{pointer}");
+        }
     }
 
     #[test]

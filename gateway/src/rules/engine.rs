@@ -1,7 +1,7 @@
 //! The one wasmtime engine: its settings, its clock of ticks, its pool.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -29,7 +29,14 @@ pub struct Engine {
     /// How many those were at the start.
     pub(super) instances: u32,
     pub(super) slow_lane: SlowLane,
-    stop_ticks: Arc<AtomicBool>,
+    clock: Arc<Clock>,
+}
+
+/// What the thread of ticks shares with the engine.
+#[derive(Default)]
+struct Clock {
+    ticks: AtomicU64,
+    stop: AtomicBool,
 }
 
 /// The engine could not be made; the machine or its settings don't allow it.
@@ -48,22 +55,27 @@ impl Engine {
         let wasmtime = Wasmtime::new(&config(instances)).map_err(failed)?;
         let mut linker = Linker::new(&wasmtime);
         host::link(&mut linker).map_err(failed)?;
-        let stop_ticks = Arc::new(AtomicBool::new(false));
-        start_ticks(&wasmtime, &stop_ticks).map_err(|error| EngineError(error.to_string()))?;
+        let clock = Arc::<Clock>::default();
+        start_ticks(&wasmtime, &clock).map_err(|error| EngineError(error.to_string()))?;
         Ok(Arc::new(Self {
             wasmtime,
             linker,
             pool: Arc::new(Semaphore::new(instances as usize)),
             instances,
             slow_lane: SlowLane::start().map_err(|error| EngineError(error.to_string()))?,
-            stop_ticks,
+            clock,
         }))
+    }
+
+    /// Ticks since the start: a look at the clock that costs next to nothing.
+    pub(super) fn ticks(&self) -> u64 {
+        self.clock.ticks.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.stop_ticks.store(true, Ordering::Relaxed);
+        self.clock.stop.store(true, Ordering::Relaxed);
     }
 }
 
@@ -101,17 +113,18 @@ fn config(instances: u32) -> Config {
 
 /// Moves the epoch once a tick. A tick that comes late is one tick: a machine
 /// under load must not take CPU time from rules that did not have it.
-fn start_ticks(wasmtime: &Wasmtime, stop: &Arc<AtomicBool>) -> std::io::Result<()> {
-    let (wasmtime, stop) = (wasmtime.weak(), Arc::clone(stop));
+fn start_ticks(wasmtime: &Wasmtime, clock: &Arc<Clock>) -> std::io::Result<()> {
+    let (wasmtime, clock) = (wasmtime.weak(), Arc::clone(clock));
     std::thread::Builder::new()
         .name("hapta-ticks".to_owned())
         .spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
+            while !clock.stop.load(Ordering::Relaxed) {
                 #[expect(
                     clippy::disallowed_methods,
                     reason = "a thread of its own, which waits for nothing else"
                 )]
                 std::thread::sleep(TICK);
+                clock.ticks.fetch_add(1, Ordering::Relaxed);
                 match wasmtime.upgrade() {
                     Some(wasmtime) => wasmtime.increment_epoch(),
                     None => break,

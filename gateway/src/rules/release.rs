@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::Dossier;
-use super::call::{self, Entered, Live, Revealed};
+use super::call::{self, Entered, Live};
 use super::component::Rule;
 use super::document::Document;
 use super::fault::{Fault, RuleError};
@@ -26,8 +24,9 @@ use crate::record::{self, Place, Records};
 /// What a login answers beside the record.
 const TOKEN: [&str; 1] = ["token"];
 
-/// How long records are revealed before others get a turn.
-const TURN: Duration = Duration::from_millis(1);
+/// How long records are revealed before others get a turn, in ticks: more than
+/// one of them has gone by.
+const TURN: u64 = 2;
 
 /// A reply on its way out, as far as all its rules need to know.
 #[derive(Clone)]
@@ -159,58 +158,55 @@ fn secrets(exchange: &Exchange) -> Arc<[String]> {
 
 impl Instances {
     async fn reveal_all(&mut self, mut records: Records) -> Result<Released, RuleError> {
-        let mut since = Instant::now();
-        while let Some(taken) = records.next_record() {
-            if since.elapsed() > TURN {
+        let generation = Arc::clone(&self.generation);
+        let exchange = Arc::clone(&self.leaving.exchange);
+        let mut since = generation.engine.ticks();
+        while let Some(mut taken) = records.next_record() {
+            if generation.engine.ticks() - since >= TURN {
                 // Many short calls are not a long one, but others want a turn.
                 tokio::task::yield_now().await;
-                since = Instant::now();
+                since = generation.engine.ticks();
             }
             let only_one = taken.place == Place::Top && records.is_single();
-            match self.reveal(taken.record).await? {
-                Ok(record) => records.put_back(record),
+            let revealing = self.reveal(&generation, &exchange, &mut taken.record);
+            match revealing.await? {
+                None => records.put_back(taken.record),
                 // The only record denied is a reply denied.
-                Err((rule, denial)) if only_one => {
+                Some((rule, denial)) if only_one => {
                     return Err(RuleError::Denied {
                         rule: rule.name.clone(),
                         denial,
                     });
                 }
-                Err((rule, _)) if rule.manifest.drops => {}
-                Err((rule, _)) => return Err(rule.faulted(Fault::UndeclaredDrop)),
+                Some((rule, _)) if rule.manifest.drops => {}
+                Some((rule, _)) => return Err(rule.faulted(Fault::UndeclaredDrop)),
             }
         }
         let record::Released { answer, .. } = records.release();
         Ok(Released { answer })
     }
 
-    /// Takes one record through the rules of its own collection.
-    async fn reveal(
+    /// Takes one record through the rules of its own collection, up to the
+    /// first that denies it.
+    async fn reveal<'a>(
         &mut self,
-        mut record: Value,
-    ) -> Result<Result<Value, (Arc<Rule>, super::Denial)>, RuleError> {
-        let collection = record
-            .get("collectionName")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        let generation = Arc::clone(&self.generation);
+        generation: &'a Generation,
+        exchange: &'a Exchange,
+        record: &mut Value,
+    ) -> Result<Option<(&'a Rule, super::Denial)>, RuleError> {
+        let collection = record.get("collectionName").and_then(Value::as_str);
+        let collection = collection.unwrap_or_default().to_owned();
         let Some(chain) = generation.chain(&collection) else {
             return Err(RuleError::Unexposed { collection });
         };
-        let exchange = Arc::clone(&self.leaving.exchange);
-        for (place, rule) in generation.revealing(chain, &exchange) {
+        for (place, rule) in generation.revealing(chain, exchange) {
             let live = self.instance(place, rule).await?;
-            match live
-                .reveal(&collection, record)
-                .await
-                .map_err(|fault| rule.faulted(fault))?
-            {
-                Revealed::Kept(kept) => record = kept,
-                Revealed::Denied(denial) => return Ok(Err((Arc::clone(rule), denial))),
+            let denial = live.reveal(&collection, record).await;
+            if let Some(denial) = denial.map_err(|fault| rule.faulted(fault))? {
+                return Ok(Some((rule, denial)));
             }
         }
-        Ok(Ok(record))
+        Ok(None)
     }
 
     async fn after(&mut self, mut released: Released) -> Result<Released, RuleError> {
