@@ -57,3 +57,8 @@ pub mod config;
 pub mod error;
 pub mod server;
 pub mod telemetry;
+
+/// An answer is a tree of small texts, made and dropped with its request; a
+/// fifth of the time for a list went into the system's own heap.
+#[global_allocator]
+static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;

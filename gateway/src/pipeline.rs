@@ -131,7 +131,7 @@ impl Response {
         Self {
             status,
             headers,
-            body: ResponseBody::Bytes(Bytes::from(body.to_string())),
+            body: ResponseBody::Bytes(print(body)),
         }
     }
 
@@ -172,6 +172,14 @@ fn frame(headers: &mut HeaderMap) {
         header::X_FRAME_OPTIONS,
         HeaderValue::from_static("SAMEORIGIN"),
     );
+}
+
+/// The same bytes as of its `Display`, without a formatter between.
+fn print(body: &Value) -> Bytes {
+    let mut bytes = Vec::with_capacity(1 << 10);
+    // A value can always be written to memory.
+    let _ = serde_json::to_writer(&mut bytes, body);
+    bytes.into()
 }
 
 fn guard(headers: &mut HeaderMap) {
