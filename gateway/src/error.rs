@@ -109,6 +109,9 @@ pub enum BodyError {
     /// With the parameter, which PocketBase would take for a field of the form.
     #[error("the query parameter \"{0}\" is not taken beside a form; send JSON")]
     Merged(String),
+    /// With the key of a login.
+    #[error("the key \"{0}\" is in the query and in the body as well")]
+    Twice(&'static str),
     /// Compressed bytes could unfold beyond every bound.
     #[error("a body in a Content-Encoding is not taken")]
     Encoding,
@@ -147,6 +150,9 @@ pub enum ReachProblem {
     /// The collection, as the schema spells it.
     #[error("a rule may hold back records of \"{0}\"")]
     MayBeDropped(String),
+    /// PocketBase shows each person's to whom they like, and yet sorts by it.
+    #[error("an order by e-mail address would tell those that are not shown")]
+    Addresses,
     /// With the bound, `expand.paths`.
     #[error("there are more than {0} paths")]
     TooManyPaths(usize),
@@ -253,9 +259,9 @@ impl Error {
                 ReachProblem::TooManyPaths(_)
                 | ReachProblem::TooDeep(_)
                 | ReachProblem::TooWide(_) => (StatusCode::BAD_REQUEST, "expand_too_large"),
-                ReachProblem::MayBeHidden(_) | ReachProblem::MayBeDropped(_) => {
-                    (StatusCode::FORBIDDEN, "hidden_field")
-                }
+                ReachProblem::MayBeHidden(_)
+                | ReachProblem::MayBeDropped(_)
+                | ReachProblem::Addresses => (StatusCode::FORBIDDEN, "hidden_field"),
             },
             Self::Rule(error) => rule(error),
             Self::Upstream(error) => upstream(error),
@@ -307,7 +313,7 @@ fn body(error: &BodyError) -> (StatusCode, &'static str) {
         }
         BodyError::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
         BodyError::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
-        BodyError::Misfit(BodyMisfit::Write(_) | BodyMisfit::Login(_)) => {
+        BodyError::Misfit(BodyMisfit::Write(_) | BodyMisfit::Login(_)) | BodyError::Twice(_) => {
             (StatusCode::BAD_REQUEST, "body_key")
         }
     }

@@ -91,6 +91,8 @@ pub enum Operation {
         collection: CollectionRef,
         /// How the answer is told.
         query: RecordQuery,
+        /// The first of two steps, where the query tells it: it goes on in the body.
+        mfa_id: Option<String>,
     },
     /// `POST /api/collections/{collection}/auth-refresh`.
     AuthRefresh {

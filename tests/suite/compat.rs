@@ -263,6 +263,7 @@ query = [
 routes = [
     \"GET /api/app/who\", # 1
 ]
+# Of each list, 200 names are kept at most.
 ";
     assert_eq!(text, expected);
     let metric = "hapta_unnamed_total{section=\"query\"}";
@@ -337,6 +338,93 @@ async fn an_observer_lets_nothing_in_that_has_two_readings() {
             .iter()
             .all(|seen| own.iter().any(|own| seen.target.contains(own))),
         "{reached:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_observer_takes_no_second_spelling_of_a_login() {
+    let stage =
+        Stage::with(|gateway| gateway.open("users").also("[strict]\nmode = \"observe\"")).await;
+    let target = "/api/collections/users/auth-with-password";
+    let login = |key: &str| json!({ "identity": "alice@example.com", "password": hapta_tests::demo::PASSWORD, key: "email" });
+    for key in [
+        "IdentityField",
+        "identity_field",
+        "identity-field",
+        "mfa_id",
+        "IDENTITY",
+    ] {
+        let reply = stage.guest().post(target).json(&login(key)).await;
+        assert_eq!(reply.code(400), "body_key", "{key}");
+    }
+    stage
+        .guest()
+        .post(target)
+        .json(&login("remember"))
+        .await
+        .expect(200);
+    let told = stage.gateway.operator().get("/compat").await.text();
+    assert!(
+        told.contains("users.remember") && !told.contains("dentity"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn who_is_in_a_path_is_not_in_what_is_told() {
+    let stage = Stage::with(|gateway| gateway.also("[strict]\nmode = \"observe\"")).await;
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ.c2lnbmF0dXJl";
+    let target = format!("/api/verify/ann%40example.com/{token}");
+    stage.guest().get(&target).await.refused(404);
+    stage.guest().get("/api/verify/bob/17").await.refused(404);
+    let told = stage.gateway.operator().get("/compat").await.text();
+    assert!(
+        told.contains("\"GET /api/verify/{any}/{any}\", # 1"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\"GET /api/verify/bob/{any}\", # 1"),
+        "{told}"
+    );
+    let long = "/a".repeat(101);
+    assert_eq!(stage.guest().get(&long).await.code(404), "unknown_route");
+}
+
+#[tokio::test]
+async fn what_a_rule_writes_has_a_name_even_where_the_gateway_observes() {
+    let stage = Stage::with(|gateway| {
+        let gateway = gateway.rule("editor").judged("comments", &["editor"]);
+        gateway.open("users").also("[strict]\nmode = \"observe\"")
+    })
+    .await;
+    let alice = stage.log_in("alice").await;
+    // The rule writes a title, which comments have not.
+    let body = json!({ "text": "x", "captcha": "y" });
+    let reply = alice.post(&records("comments")).json(&body).await;
+    assert_eq!(reply.code(500), "rule_edit");
+}
+
+#[tokio::test]
+async fn a_login_goes_on_where_its_first_step_ended_by_query_or_by_body() {
+    let stage = Stage::open().await;
+    let ask = |client: hapta_tests::Client, query: &str, body: serde_json::Value| {
+        let target = format!("/api/collections/users/auth-with-password{query}");
+        client.post(&target).json(&body)
+    };
+    let login = json!({ "identity": "alice@example.com", "password": hapta_tests::demo::PASSWORD });
+    let mut both = login.clone();
+    both["mfaId"] = "abc".into();
+    for (query, body) in [("?mfaId=abc", &login), ("", &both)] {
+        let direct = ask(stage.direct(), query, body.clone()).await;
+        let through = ask(stage.guest(), query, body.clone()).await;
+        assert_eq!(
+            (through.status, through.json()["message"].clone()),
+            (direct.status, direct.json()["message"].clone())
+        );
+    }
+    assert_eq!(
+        ask(stage.guest(), "?mfaId=abd", both).await.code(400),
+        "body_key"
     );
 }
 

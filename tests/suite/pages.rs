@@ -117,6 +117,26 @@ async fn a_page_is_nobodys_in_particular() {
 }
 
 #[tokio::test]
+async fn a_route_of_hooks_is_no_page() {
+    let hook = (
+        "pb_hooks/main.pb.js",
+        "routerAdd('GET', '/who', (e) => e.json(200, { auth: e.auth ? e.auth.id : '' }))",
+    );
+    let files = [hook, ("pb_public/data.json", "{\"a\": 1}")];
+    let stage = Stage::with_files(&files, |gateway| {
+        let gateway = gateway.open("users");
+        gateway.also("[pages]\nfiles = [\"/{path...}\"]")
+    })
+    .await;
+    let alice = stage.log_in("alice").await;
+    let direct = stage.direct().with_token(alice.token());
+    assert_ne!(direct.get("/who").await.expect(200)["auth"], "");
+    // As a page it would be asked as by nobody.
+    assert_eq!(alice.get("/who").await.code(502), "upstream_shape");
+    stage.guest().get("/data.json").await.expect(200);
+}
+
+#[tokio::test]
 async fn a_folder_is_where_pocketbase_says_it_is() {
     let stage = Stage::with_files(&PUBLIC, |gateway| files(gateway, "[\"/{path...}\"]")).await;
     let direct = stage.direct().get("/docs").await;
@@ -124,6 +144,18 @@ async fn a_folder_is_where_pocketbase_says_it_is() {
     assert_eq!((reply.status, direct.status), (301, 301));
     assert_eq!(reply.header("location"), Some("/docs/"));
     assert_eq!(reply.header("location"), direct.header("location"));
+    for page in ["/index.html/", "/docs/index.html/", "/docs/index.html"] {
+        let (direct, reply) = (
+            stage.direct().get(page).await,
+            stage.guest().get(page).await,
+        );
+        assert_eq!(reply.status, direct.status, "{page}");
+        assert_eq!(
+            reply.header("location"),
+            direct.header("location"),
+            "{page}"
+        );
+    }
 }
 
 #[tokio::test]

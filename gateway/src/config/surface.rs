@@ -1,10 +1,10 @@
 //! `[compat]`, `[strict]`, `[pages]` and `[expand]` → what is served beside
 //! PocketBase's records, and how far an expand may go.
 
-use http::{HeaderName, Method};
+use http::HeaderName;
 
 use super::{ConfigError, invalid, raw};
-use crate::operation::{ExpandBounds, OperationKind, ROUTES, State};
+use crate::operation::{ExpandBounds, Route};
 use crate::sessions::BadToken;
 use crate::surface::{Compat, CustomRoute, Mode, PathPattern, Surface, is_plain};
 
@@ -103,28 +103,26 @@ fn each<T, All: FromIterator<T>>(
     resolved.collect()
 }
 
-/// A route that is in no row of PocketBase's own table: those have a parser of
-/// their own, which must not be passed by.
+/// A route that takes in none of PocketBase's own.
 fn route(text: &str) -> Result<CustomRoute, String> {
     let custom = CustomRoute::parse(text).map_err(|error| error.to_string())?;
-    for row in ROUTES {
-        if row.state == State::Served(OperationKind::Static) {
-            continue;
-        }
-        let method =
-            Method::from_bytes(row.method.as_bytes()).map_err(|error| error.to_string())?;
-        let pattern = PathPattern::parse(row.pattern).map_err(|error| error.to_string())?;
-        if custom.overlaps(&method, &pattern) {
-            return Err(format!(
-                "it takes in PocketBase's own route {} {}, which is served by what it is or not at all",
-                row.method, row.pattern
-            ));
-        }
+    match Route::taken_in_by(&custom) {
+        None => Ok(custom),
+        Some(row) => Err(format!(
+            "it takes in PocketBase's own route {} {}, which is served by what it is or not at all",
+            row.method, row.pattern
+        )),
     }
-    Ok(custom)
 }
 
 fn file(text: &str) -> Result<PathPattern, String> {
+    let is_below = |folder: &str| {
+        let rest = text.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if is_below("/api") || is_below("/_") {
+        return Err("nothing below /api or /_/ is a file of the public folder".to_owned());
+    }
     PathPattern::parse(text).map_err(|error| error.to_string())
 }
 
@@ -217,6 +215,16 @@ mod tests {
             header("X-Tenant").map(|name| name.to_string()),
             Ok("x-tenant".to_owned())
         );
+    }
+
+    #[test]
+    fn a_file_is_in_the_public_folder() {
+        for text in ["/api", "/api/x", "/_", "/_/{path...}", "x"] {
+            assert!(file(text).is_err(), "{text}");
+        }
+        for text in ["/", "/{path...}", "/apis/x", "/_x"] {
+            assert!(file(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

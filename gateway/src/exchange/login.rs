@@ -56,7 +56,7 @@ const LONGEST: usize = 4 * 255;
 
 impl Login {
     /// Reads a parsed body. `admits` says which keys beside its own are let in;
-    /// none that differs from one of those in nothing but case.
+    /// none that PocketBase reads as one of those.
     ///
     /// # Errors
     /// Any other shape.
@@ -72,7 +72,7 @@ impl Login {
                 "password" => &mut password,
                 "identityField" => &mut identity_field,
                 "mfaId" => &mut mfa_id,
-                other if !is_other_case(other) && admits(other) => {
+                other if !is_own(other) && admits(other) => {
                     also.insert(key, value);
                     continue;
                 }
@@ -110,9 +110,11 @@ impl Login {
     }
 }
 
-/// Whether PocketBase would read it as one of a login's own keys.
-fn is_other_case(key: &str) -> bool {
-    KEYS.iter().any(|own| own.eq_ignore_ascii_case(key))
+/// Whether PocketBase would read it as one of a login's own keys: it looks at
+/// neither case, nor, since 0.40, `_` and `-` (`identity_field`).
+fn is_own(key: &str) -> bool {
+    let key = key.replace(['_', '-'], "");
+    KEYS.iter().any(|own| own.eq_ignore_ascii_case(&key))
 }
 
 /// Neither who logs in nor how: this may end in a log.
@@ -188,12 +190,20 @@ mod tests {
     }
 
     #[test]
-    fn another_case_of_its_own_key_is_never_let_in() {
+    fn another_spelling_of_its_own_key_is_never_let_in() {
         let body = |key: &str| json!({"identity": "a", "password": "x", key: 1});
         let login = Login::parse(body("remember"), &mut |_| true).unwrap();
         assert_eq!(login.to_body(), body("remember"));
-        assert!(Login::parse(body("IDENTITY"), &mut |_| true).is_err());
-        assert!(Login::parse(body("mfaid"), &mut |_| true).is_err());
+        for key in [
+            "IDENTITY",
+            "mfaid",
+            "identity_field",
+            "identity-Field",
+            "mfa_id",
+            "pass_word_",
+        ] {
+            assert!(Login::parse(body(key), &mut |_| true).is_err(), "{key}");
+        }
     }
 
     #[test]

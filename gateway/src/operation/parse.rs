@@ -173,6 +173,7 @@ fn served(
         OperationKind::AuthWithPassword => Operation::AuthWithPassword {
             collection,
             query: RecordQuery::take(pairs)?,
+            mfa_id: pairs.take("mfaId"),
         },
         OperationKind::AuthRefresh => Operation::AuthRefresh {
             collection,

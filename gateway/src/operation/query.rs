@@ -225,7 +225,7 @@ impl Pairs {
     }
 
     /// A value; like to PocketBase, an empty one is none.
-    fn take(&mut self, key: &str) -> Option<String> {
+    pub(super) fn take(&mut self, key: &str) -> Option<String> {
         let at = self.left.iter().position(|(other, _)| other == key)?;
         let (_, value) = self.left.remove(at);
         (!value.is_empty()).then_some(value)

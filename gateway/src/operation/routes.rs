@@ -9,7 +9,10 @@
 use State::{NotYet, Served};
 use Who::{Anyone, FileToken, Record, SameCollection, Superuser};
 
+use http::Method;
+
 use super::OperationKind as Kind;
+use crate::surface::{CustomRoute, PathPattern};
 
 /// One route of PocketBase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +130,8 @@ const FIELDS: Query = Query::Keys(&["fields"]);
 const NONE: Query = Query::Keys(&[]);
 /// The JavaScript SDK marks its own refreshes of a superuser's login with
 /// `autoRefresh`; it means nothing to PocketBase.
-const LOGIN: Query = Query::Keys(&["expand", "fields", "autoRefresh"]);
+const REFRESH: Query = Query::Keys(&["expand", "fields", "autoRefresh"]);
+const LOGIN: Query = Query::Keys(&["expand", "fields", "autoRefresh", "mfaId"]);
 const DOWNLOAD: Query = Query::Keys(&["thumb", "download", "token"]);
 const PASSWORD: Takes = Takes::Keys(&["identity", "password", "identityField", "mfaId"]);
 const OAUTH2: Takes = Takes::Keys(&[
@@ -185,7 +189,7 @@ pub const ROUTES: &[Route] = routes! {
     // auth collections
     "GET" "/api/collections/{collection}/auth-methods" "authMethods" Anyone, FIELDS, Takes::Nothing, METHODS, Served(Kind::AuthMethods), "routes::what_has_a_fixed_shape_is_answered_in_it";
     "POST" "/api/collections/{collection}/auth-with-password" "authWithPassword" Anyone, LOGIN, PASSWORD, Answer::Auth, Served(Kind::AuthWithPassword), "records::a_login_through_the_gateway_is_a_login_of_pocketbase";
-    "POST" "/api/collections/{collection}/auth-refresh" "authRefresh" SameCollection, LOGIN, Takes::Nothing, Answer::Auth, Served(Kind::AuthRefresh), "principals::a_refresh_wants_a_token";
+    "POST" "/api/collections/{collection}/auth-refresh" "authRefresh" SameCollection, REFRESH, Takes::Nothing, Answer::Auth, Served(Kind::AuthRefresh), "principals::a_refresh_wants_a_token";
     "POST" "/api/collections/{collection}/auth-with-oauth2" "authWithOAuth2" Anyone, LOGIN, OAUTH2, Answer::Auth, NotYet, REFUSED;
     "POST" "/api/collections/{collection}/request-otp" "requestOTP" Anyone, FIELDS, EMAIL, Answer::Object(&["otpId"]), NotYet, REFUSED;
     "POST" "/api/collections/{collection}/auth-with-otp" "authWithOTP" Anyone, LOGIN, Takes::Keys(&["otpId", "password", "mfaId"]), Answer::Auth, NotYet, REFUSED;
@@ -277,6 +281,20 @@ impl Route {
         ROUTES
             .iter()
             .find(|route| matches!(route.state, Served(served) if served == kind))
+    }
+
+    /// A row of PocketBase's own that a custom route would take in: those have
+    /// a parser of their own, which must not be passed by.
+    #[must_use]
+    pub fn taken_in_by(custom: &CustomRoute) -> Option<&'static Self> {
+        ROUTES.iter().find(|row| {
+            let is_own = row.state != Served(Kind::Static);
+            let method = Method::from_bytes(row.method.as_bytes());
+            match (method, PathPattern::parse(row.pattern)) {
+                (Ok(method), Ok(pattern)) => is_own && custom.overlaps(&method, &pattern),
+                _ => is_own,
+            }
+        })
     }
 
     fn parts(&self) -> impl Iterator<Item = &'static str> {

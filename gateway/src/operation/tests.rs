@@ -159,7 +159,7 @@ fn every_parameter_of_the_table_is_read_and_no_other() {
             }
         }
         let known = samples.map(|(key, ..)| key);
-        let by_name = ["autoRefresh", "token", "$cancelKey"];
+        let by_name = ["autoRefresh", "token", "$cancelKey", "mfaId"];
         let unread = keys
             .iter()
             .find(|key| !known.contains(key) && !by_name.contains(key));

@@ -44,7 +44,13 @@ pub(super) async fn read(
     if let (Some((key, _)), false) = (operation.also().first(), media == Media::Json) {
         return Err(BodyError::Merged(key.clone()));
     }
-    let value = parse(takes, &media, &bytes)?;
+    let mut value = parse(takes, &media, &bytes)?;
+    if let Operation::AuthWithPassword {
+        mfa_id: Some(id), ..
+    } = operation
+    {
+        put(&mut value, "mfaId", id)?;
+    }
     match takes {
         Takes::Nothing if is_empty(&value) => Ok(None),
         Takes::Nothing | Takes::File => Err(BodyError::Unwanted),
@@ -65,6 +71,17 @@ fn parse(takes: Takes, media: &Media, bytes: &[u8]) -> Result<Value, BodyError> 
         Media::Multipart { boundary } => multipart::pairs(bytes, boundary)?,
     };
     Ok(Value::Object(form::object(pairs)?))
+}
+
+/// Puts what the query says of a login into its body, where rules see it.
+fn put(body: &mut Value, key: &'static str, text: &str) -> Result<(), BodyError> {
+    let Some(body) = body.as_object_mut() else {
+        return Ok(());
+    };
+    match body.insert(key.to_owned(), text.into()) {
+        None => Ok(()),
+        Some(_) => Err(BodyError::Twice(key)),
+    }
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -10,7 +10,7 @@ use crate::error::{Error, ReachProblem};
 use crate::gateway::InForce;
 use crate::operation::{Expand, ExpandBounds, ListQuery, Operation};
 use crate::principal::Principal;
-use crate::schema::{Collection, Hop, PathError, Schema, fields_on_path, resolve};
+use crate::schema::{Collection, FieldKind, Hop, PathError, Schema, fields_on_path, resolve};
 
 /// Checks every path that an operation names, and tells the collections that
 /// its expand leads to.
@@ -67,10 +67,21 @@ impl Reach<'_> {
             problem,
         };
         let fields = fields_on_path(self.schema, self.collection, path);
-        for (owner, field) in fields.map_err(|error| refused(error.into()))? {
+        let mut here = &self.collection.id;
+        for (at, (owner, field)) in fields
+            .map_err(|error| refused(error.into()))?
+            .into_iter()
+            .enumerate()
+        {
+            let is_back = owner.id != *here;
             if generation.chain(&owner.name).is_none() {
-                return Err(refused(ReachProblem::NotExposed));
+                let segment = path.split('.').nth(at).unwrap_or(path);
+                return Err(refused(unexposed(is_back, segment)));
             }
+            here = match &field.kind {
+                FieldKind::Relation { collection, .. } if !is_back => collection,
+                _ => &owner.id,
+            };
             if generation.may_remove(&owner.name, &field.name) {
                 return Err(refused(ReachProblem::MayBeHidden(field.name.clone())));
             }
@@ -79,9 +90,8 @@ impl Reach<'_> {
             if owner.id != self.collection.id && generation.may_drop(&owner.name) {
                 return Err(refused(ReachProblem::MayBeDropped(owner.name.clone())));
             }
-            // PocketBase hides e-mails record by record, and yet sorts by them.
             if part == "sort" && owner.is_auth() && field.name == "email" {
-                return Err(refused(ReachProblem::MayBeHidden(field.name.clone())));
+                return Err(refused(ReachProblem::Addresses));
             }
         }
         Ok(())
@@ -107,24 +117,35 @@ impl Reach<'_> {
             if let Some(problem) = too_far(&hops, bounds) {
                 return Err(refused(problem));
             }
-            for hop in hops {
-                self.hop(&hop).map_err(refused)?;
+            for (hop, segment) in hops.into_iter().zip(path) {
+                self.hop(&hop, segment).map_err(refused)?;
                 targets.push(Arc::clone(hop.target));
             }
         }
         Ok(targets)
     }
 
-    fn hop(&self, hop: &Hop<'_>) -> Result<(), ReachProblem> {
+    fn hop(&self, hop: &Hop<'_>, segment: &str) -> Result<(), ReachProblem> {
         let generation = &self.in_force.generation;
         if generation.chain(&hop.target.name).is_none() {
-            return Err(ReachProblem::NotExposed);
+            return Err(unexposed(hop.owner.id == hop.target.id, segment));
         }
         // The answer would tell what the field points at.
         if !self.unbound && generation.may_remove(&hop.owner.name, &hop.field.name) {
             return Err(ReachProblem::MayBeHidden(hop.field.name.clone()));
         }
         Ok(())
+    }
+}
+
+/// Backwards, the name of the collection is the client's guess: what is not
+/// exposed is then as if it were not there.
+fn unexposed(is_back: bool, segment: &str) -> ReachProblem {
+    if is_back {
+        let segment = segment.to_owned();
+        ReachProblem::Path(PathError::Unknown { segment })
+    } else {
+        ReachProblem::NotExposed
     }
 }
 

@@ -19,6 +19,7 @@ use super::lane::Crossed;
 use super::store::{FIRST_TICK, fault, store};
 use crate::exchange::{Exchange, hold_body};
 use crate::filter::Filter;
+use crate::surface::Unnamed;
 
 /// The edits of all records of a reply together, in those of one call.
 const REPLY_EDITS: usize = 16;
@@ -122,12 +123,22 @@ pub(super) async fn before(
 fn left_behind(mut state: CallState) -> Result<Before, Fault> {
     let body = match state.take_value(Place::Body) {
         Some((body, touched)) if touched.is_empty() => Some(body),
-        Some((body, _)) => {
+        Some((body, touched)) => {
             let exchange = &state.exchange;
             let surface = &exchange.client.surface;
             let collection = exchange.collection.as_deref();
             let held = hold_body(&exchange.operation, collection, body, surface);
             let held = held.map_err(|error| Fault::BadEdit(error.to_string()))?;
+            // What the client sent may be observed; what a rule writes has a name.
+            let unnamed = held.unnamed.iter().map(Unnamed::key);
+            if let Some(key) = unnamed
+                .flatten()
+                .find(|key| touched.iter().any(|own| own == key))
+            {
+                return Err(Fault::BadEdit(format!(
+                    "there is no field for the key \"{key}\""
+                )));
+            }
             Some(held.body)
         }
         None => None,

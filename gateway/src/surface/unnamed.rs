@@ -4,6 +4,9 @@ use std::fmt;
 
 use http::{HeaderName, Method};
 
+use super::CustomRoute;
+use crate::operation::Route;
+
 /// Something in a request or an answer that PocketBase's own surface does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Unnamed {
@@ -43,6 +46,12 @@ pub enum Unnamed {
 /// Longer names are nobody's.
 const LONGEST: usize = 100;
 
+/// A longer path is nobody's route, in bytes.
+const LONGEST_PATH: usize = 200;
+
+/// A longer segment is no word of a route, but somebody's id or token.
+const LONGEST_WORD: usize = 24;
+
 impl Unnamed {
     /// The key in `[compat]` under which it would be let in, which is also its
     /// word in metrics.
@@ -61,7 +70,10 @@ impl Unnamed {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Route { method, segments } => format!("{method} /{}", segments.join("/")),
+            Self::Route { method, segments } => {
+                let parts: Vec<&str> = segments.iter().map(|segment| part(segment)).collect();
+                format!("{method} /{}", parts.join("/"))
+            }
             Self::Query { key } => key.clone(),
             Self::Header { name } => name.to_string(),
             Self::Body { collection, key } | Self::Answer { collection, key } => {
@@ -70,22 +82,49 @@ impl Unnamed {
         }
     }
 
+    /// The key, of a body or a record.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Body { key, .. } | Self::Answer { key, .. } | Self::Query { key } => Some(key),
+            Self::Route { .. } | Self::Header { .. } => None,
+        }
+    }
+
     /// Whether `[compat]` could name it: a plain name, which no version of
     /// PocketBase reads as something else.
     #[must_use]
     pub fn can_be_named(&self) -> bool {
         match self {
-            Self::Route { segments, .. } => segments.iter().all(|segment| {
-                segment.len() <= LONGEST
-                    && segment
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~@".contains(&byte))
-            }),
+            Self::Route { segments, .. } => {
+                let bytes: usize = segments.iter().map(|segment| segment.len() + 1).sum();
+                let route = CustomRoute::parse(&self.name());
+                bytes <= LONGEST_PATH
+                    && route.is_ok_and(|route| Route::taken_in_by(&route).is_none())
+            }
             Self::Query { key } | Self::Body { key, .. } | Self::Answer { key, .. } => {
                 is_plain(key)
             }
             Self::Header { .. } => true,
         }
+    }
+}
+
+/// A segment as it stands in a route: what is no word may be an id, an address
+/// or a token, differs from request to request, and is nothing for a log.
+fn part(segment: &str) -> &str {
+    let is_word = segment.len() <= LONGEST_WORD
+        && segment
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte))
+        && segment.bytes().filter(|byte| *byte == b'.').count() <= 1;
+    let is_version = segment.len() <= 3
+        && segment.starts_with('v')
+        && segment.bytes().skip(1).all(|byte| byte.is_ascii_digit());
+    if is_word || is_version {
+        segment
+    } else {
+        "{any}"
     }
 }
 
@@ -140,6 +179,30 @@ mod tests {
             segments: path.split('/').map(str::to_owned).collect(),
         };
         check(&route("api/hello"), "routes = [\"POST /api/hello\"]", true);
-        check(&route("api/a b"), "routes = [\"POST /api/a b\"]", false);
+        check(
+            &route("api/v1/hello"),
+            "routes = [\"POST /api/v1/hello\"]",
+            true,
+        );
+        for any in [
+            "item17",
+            "a b",
+            "ann@example.com",
+            "eyJhbGciOiJIUzI1NiJ9.e.f",
+            "a.b.c",
+        ] {
+            let line = "routes = [\"POST /api/get/{any}\"]";
+            check(&route(&format!("api/get/{any}")), line, true);
+        }
+        let word = "a".repeat(25);
+        check(&route(&word), "routes = [\"POST /{any}\"]", true);
+        // What would take in a route of PocketBase's own is no line for it.
+        check(
+            &route("api/item17"),
+            "routes = [\"POST /api/{any}\"]",
+            false,
+        );
+        let path = ["word"; 41].join("/");
+        assert!(!route(&path).can_be_named());
     }
 }

@@ -103,7 +103,7 @@ impl Metrics {
         );
         registry.register(
             "unnamed_names",
-            "Different names among these, up to 1000",
+            "Different names among these, up to 200 of each section",
             self.unnamed_names.clone(),
         );
         registry.register(

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::surface::Unnamed;
 
-/// Names that are kept; a client can make up any number.
-const MOST: usize = 1_000;
+/// Names that are kept of each section; a client can make up any number.
+const MOST: usize = 200;
 
 /// The names seen so far, within a bound.
 #[derive(Default)]
@@ -37,7 +37,8 @@ impl Observed {
             *count += 1;
             return Noted::Again;
         }
-        if seen.len() >= MOST {
+        let of_section = seen.keys().filter(|(section, _)| *section == key.0);
+        if of_section.count() >= MOST {
             return Noted::Full;
         }
         seen.insert(key, 1);
@@ -64,9 +65,7 @@ impl Observed {
             let _ = writeln!(text, "    \"{name}\", # {count}");
         }
         text.push_str("]\n");
-        if seen.len() >= MOST {
-            let _ = writeln!(text, "# There may be more: only {MOST} names are kept.");
-        }
+        let _ = writeln!(text, "# Of each list, {MOST} names are kept at most.");
         text
     }
 }
@@ -91,7 +90,7 @@ mod tests {
             collection: "posts".to_owned(),
             key: "captcha".to_owned(),
         });
-        let expected = "[compat]\nbody = [\n    \"posts.captcha\", # 1\n]\nquery = [\n    \"debug\", # 1\n    \"tenant\", # 2\n]\n";
+        let expected = "[compat]\nbody = [\n    \"posts.captcha\", # 1\n]\nquery = [\n    \"debug\", # 1\n    \"tenant\", # 2\n]\n# Of each list, 200 names are kept at most.\n";
         assert_eq!(observed.compat(), expected);
     }
 
@@ -103,6 +102,10 @@ mod tests {
         }
         assert_eq!(observed.note(&query("one_more")), Noted::Full);
         assert_eq!(observed.note(&query("k0")), Noted::Again);
-        assert!(observed.compat().ends_with("only 1000 names are kept.\n"));
+        // Whoever floods one list does not blind the others.
+        let header = Unnamed::Header {
+            name: http::header::IF_MATCH,
+        };
+        assert_eq!(observed.note(&header), Noted::First);
     }
 }

@@ -142,8 +142,8 @@ pub(super) async fn page(
         StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT
     );
     let place = |path: &str| {
-        let folder = path.strip_suffix("/index.html").unwrap_or(path);
-        folder.strip_suffix('/').unwrap_or(folder).to_owned()
+        let path = path.strip_suffix('/').unwrap_or(path);
+        path.strip_suffix("/index.html").unwrap_or(path).to_owned()
     };
     let is_same = response
         .headers()
@@ -156,10 +156,20 @@ pub(super) async fn page(
         file(response, settings).await?
     };
     if let Reply::File(page) = &mut reply {
+        let is_file_of_json = asked.rsplit('.').next() == Some("json");
+        if is_json(&page.headers) && !is_file_of_json {
+            let problem = "a page that is JSON; a route of hooks has to be named in compat.routes";
+            return Err(UpstreamError::Garbled(problem.to_owned()));
+        }
         // A page may load what is its own, as PocketBase serves it.
         page.is_page = true;
     }
     Ok(reply)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"application/json"))
 }
 
 /// Takes the answer of a route that is let in as it is: no shape is known of
@@ -173,17 +183,25 @@ pub(super) fn custom(response: Response<Incoming>, upstream: &Uri) -> Reply {
     reply
 }
 
-/// Where PocketBase is, is nobody's business either.
+/// Where PocketBase is, is nobody's business either: what leads there becomes a
+/// path, if it is one.
 fn keep_location(headers: &mut HeaderMap, upstream: &Uri) {
     let base = upstream.to_string();
-    let path = headers
-        .get(LOCATION)
-        .and_then(|location| location.to_str().ok())
-        .and_then(|location| location.strip_prefix(base.trim_end_matches('/')))
-        .and_then(|path| HeaderValue::from_str(path).ok());
-    if let Some(path) = path {
-        headers.insert(LOCATION, path);
-    }
+    let base = base.trim_end_matches('/');
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let Some(rest) = location.and_then(|location| location.strip_prefix(base)) else {
+        return;
+    };
+    let path = match rest {
+        "" => Some("/"),
+        path => Some(path).filter(|path| {
+            path.starts_with('/') && !path.starts_with("//") && !path.starts_with("/\\")
+        }),
+    };
+    match path.and_then(|path| HeaderValue::from_str(path).ok()) {
+        Some(path) => headers.insert(LOCATION, path),
+        None => headers.remove(LOCATION),
+    };
 }
 
 fn stream(response: Response<Incoming>, passed_on: &[HeaderName]) -> Reply {
@@ -222,5 +240,31 @@ fn refused(status: StatusCode, body: Value) -> Result<Reply, UpstreamError> {
         Err(UpstreamError::Garbled(format!(
             "status {status} with a body that is no error of PocketBase"
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(location: &str, expected: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
+        keep_location(&mut headers, &Uri::from_static("http://127.0.0.1:8091"));
+        let kept = headers.get(LOCATION).map(|value| value.to_str().unwrap());
+        assert_eq!(kept, expected, "{location}");
+    }
+
+    #[test]
+    fn where_pocketbase_is_is_told_nobody() {
+        check("/api/app/who", Some("/api/app/who"));
+        check("https://example.com/a", Some("https://example.com/a"));
+        check("http://127.0.0.1:8091/api/app", Some("/api/app"));
+        check("http://127.0.0.1:8091", Some("/"));
+        check("http://127.0.0.1:8091//evil.example", None);
+        check("http://127.0.0.1:8091/\\evil.example", None);
+        check("http://127.0.0.1:8091@evil.example/", None);
+        check("http://127.0.0.1:80910/x", None);
     }
 }
