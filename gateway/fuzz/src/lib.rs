@@ -53,7 +53,10 @@ fn assert_one_spelling(operation: Operation, surface: &Surface) {
     };
     let is_beside = matches!(operation, Operation::Static(_) | Operation::Custom(_));
     let is_api = path == "/api" || path.starts_with("/api/");
-    assert!(!matches!(operation, Operation::Static(_)) || !is_api, "{line}");
+    assert!(
+        !matches!(operation, Operation::Static(_)) || !is_api,
+        "{line}"
+    );
     let is_dashboard = matches!(operation, Operation::Dashboard(_)) && path.starts_with("/_");
     assert!(
         is_beside || is_dashboard || path.starts_with("/api/"),
