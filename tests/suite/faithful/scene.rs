@@ -31,7 +31,7 @@ pub(super) struct Scene {
     gateway: Process,
     words: Words,
     /// What the gateway stands before, where that is another.
-    _behind: Option<PocketBase>,
+    behind: Option<PocketBase>,
 }
 
 impl Scene {
@@ -46,7 +46,7 @@ impl Scene {
             direct,
             gateway,
             words,
-            _behind: None,
+            behind: None,
         }
     }
 
@@ -63,7 +63,7 @@ impl Scene {
             direct,
             gateway,
             words,
-            _behind: Some(behind),
+            behind: Some(behind),
         }
     }
 
@@ -84,9 +84,9 @@ impl Scene {
 
     /// Sends all requests of a file both ways.
     pub(super) async fn same(&self, corpus: &str) {
-        let twins = self._behind.is_some();
+        let twins = self.behind.is_some();
         let (direct, through) = (self.direct(), self.through());
-        let mut report = String::new();
+        let mut report = Vec::new();
         let asks = corpus::read(corpus);
         for ask in &asks {
             if pocketbase_version() < ask.since {
@@ -101,13 +101,14 @@ impl Scene {
             let by_gateway = ask.of(&through, &self.words).await;
             let problems = problems(&ask, &by_pocketbase, &by_gateway);
             if !problems.is_empty() {
-                report += &format!("{}\n    {}\n", ask.line(), problems.join("\n    "));
+                report.push(format!("{}\n    {}", ask.line(), problems.join("\n    ")));
             }
         }
         assert!(
             report.is_empty(),
-            "of {} requests, these differ:\n{report}",
-            asks.len()
+            "of {} requests, these differ:\n{}",
+            asks.len(),
+            report.join("\n")
         );
     }
 }
@@ -198,7 +199,8 @@ async fn put_files(pocketbase: &PocketBase, words: &mut Words) {
     words.insert("published", modified("/app.js".to_owned()).await);
     let dashboard = guest.get("/_/").await.text();
     let mut parts = dashboard.split(['"', '\'']);
-    let asset = parts.find(|part| part.ends_with(".js") && !part.contains("extensions"));
+    let asset =
+        parts.find(|part| part.rsplit('.').next() == Some("js") && !part.contains("extensions"));
     let asset = asset.expect("the dashboard loads a script");
     words.insert(
         "asset",
