@@ -78,12 +78,12 @@ const PATHS: [(&str, &[&str]); 3] = [
 
 /// Macros that hardly change between two questions, and the words of the grammar.
 const MACROS: [&str; 11] = [
-    "@now",
+    "@weekday",
     "@year",
     "@month",
     "@todayStart",
-    "@yesterday",
-    "@tomorrow",
+    "@todayEnd",
+    "@day",
     "@monthStart",
     "@yearEnd",
     "null",
