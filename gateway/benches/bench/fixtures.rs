@@ -48,7 +48,7 @@ pub(crate) fn user(id: &str) -> Value {
 pub(crate) fn post() -> Value {
     let record = json!({
         "collectionId": "pbc_1125843985", "collectionName": "posts", "id": "post00000000300", "title": "A post",
-        "status": "published", "author": BOB, "cover": "", "tags": ["one", "two"], "views": 42, "moderation": "",
+        "status": "published", "author": BOB, "cover": "", "tags": ["one", "two"], "views": 42,
         "secret_note": "For bob alone.", "created": "2026-01-01 10:00:00.000Z", "updated": "2026-02-01 10:00:00.000Z",
         "content": "",
     });
