@@ -101,7 +101,6 @@ async fn status(State(admin): State<Admin>) -> Response {
     let rules: Vec<Value> = in_force
         .generation
         .rules()
-        .iter()
         .map(|rule| json!({ "name": rule.name, "digest": rule.digest }))
         .collect();
     let body = json!({
@@ -133,7 +132,7 @@ fn pocketbase(gateway: &Gateway) -> Value {
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], admin.gateway.metrics.text()).into_response()
+    ([(header::CONTENT_TYPE, kind)], admin.gateway.metrics_text()).into_response()
 }
 
 /// What was let in by observing, as a configuration.

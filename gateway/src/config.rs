@@ -161,7 +161,7 @@ impl Config {
             },
             rules: rules::resolve(
                 raw.rules,
-                raw.rule,
+                (raw.rule, raw.group),
                 raw.collections,
                 &raw.superusers,
                 folder,

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, Server, Serving};
-use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS};
+use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS, Tallies};
 use crate::schema::Schema;
 use crate::sessions::Sessions;
 use crate::telemetry::{Metrics, Observed};
@@ -29,6 +29,8 @@ pub struct Gateway {
     pub(crate) under_way: Arc<Semaphore>,
     engine: Arc<Engine>,
     in_force: ArcSwap<InForce>,
+    /// What the rules of the generation before came to, for the scrape after a swap.
+    before: Mutex<Option<Tallies>>,
     /// The configuration of what is in force, for telling what a reload changes.
     config: Mutex<Config>,
     /// Why the last reload was refused; none after one that was not.
@@ -98,6 +100,7 @@ impl Gateway {
             server: config.server.clone(),
             engine,
             in_force: ArcSwap::from_pointee(InForce::new(&config, generation)),
+            before: Mutex::default(),
             config: Mutex::new(config),
             reload_failure: Mutex::default(),
         }))
@@ -133,6 +136,8 @@ impl Gateway {
             });
         }
         let generation = next.generation.number;
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(before.generation.tallies());
         self.in_force.store(Arc::new(next));
         self.metrics
             .generation
@@ -141,6 +146,16 @@ impl Gateway {
             generation: Some(generation),
             restart,
         })
+    }
+
+    /// All metrics in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let in_force = self.in_force();
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let tallies = before.iter().cloned();
+        let tallies = tallies.chain([in_force.generation.tallies()]).collect();
+        self.metrics.text(tallies, &in_force.generation)
     }
 
     /// Keeps the newest good configuration, and tells what of it waits for a start.

@@ -2,6 +2,7 @@
 
 mod metrics;
 mod observed;
+mod rules;
 
 pub use metrics::{ExchangeLabels, Metrics, ReloadLabels, RuleLabels, UnnamedLabels};
 pub use observed::{Noted, Observed};

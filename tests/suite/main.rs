@@ -38,10 +38,16 @@ mod faithful;
 mod faults;
 /// What a filter means to PocketBase before and after the gateway printed it.
 mod filters;
+/// Rules that are heard as one, and rules that are not heard.
+mod groups;
+/// Whose memory a call of a rule has.
+mod instances;
 /// The limits of rules, each at its edge.
 mod limits;
 /// The dashboard and the public folder.
 mod pages;
+/// What rules may reach beyond the request, if it was granted.
+mod powers;
 /// Who is asking: tokens, and what a bad one gets.
 mod principals;
 /// How far filter, sort and expand reach, and what an answer may gather.

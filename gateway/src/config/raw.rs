@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::operation::ExpandBounds;
+use crate::operation::{ExpandBounds, OperationKind};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -28,6 +28,8 @@ pub(super) struct File {
     pub(super) rules: Rules,
     #[serde(default)]
     pub(super) rule: Vec<Rule>,
+    #[serde(default)]
+    pub(super) group: Vec<Group>,
     #[serde(default)]
     pub(super) collections: BTreeMap<String, Collection>,
     #[serde(default)]
@@ -173,6 +175,7 @@ pub(super) struct Rules {
     pub(super) host_calls: u32,
     pub(super) edits: ByteSize,
     pub(super) running: u32,
+    pub(super) reads: u32,
 }
 
 /// `[[rule]]`: a rule with an entry of its own. Limits left out are those of `[rules]`.
@@ -191,6 +194,37 @@ pub(super) struct Rule {
     pub(super) host_calls: Option<u32>,
     pub(super) edits: Option<ByteSize>,
     pub(super) running: Option<u32>,
+    #[serde(default)]
+    pub(super) grants: Vec<String>,
+    #[serde(default)]
+    pub(super) reads: Vec<String>,
+    pub(super) collections: Option<Vec<String>>,
+    pub(super) operations: Option<Vec<OperationKind>>,
+    #[serde(default)]
+    pub(super) shadow: bool,
+    #[serde(default)]
+    pub(super) isolation: Isolation,
+    pub(super) reuse_calls: Option<u32>,
+    #[serde(default)]
+    pub(super) ahead: u32,
+}
+
+/// `isolation` of a rule.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Isolation {
+    #[default]
+    Call,
+    Reuse,
+}
+
+/// `[[group]]`: rules that are heard as one. One of `all` and `any`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) name: String,
+    pub(super) all: Option<Vec<String>>,
+    pub(super) any: Option<Vec<String>>,
 }
 
 /// `[collections.NAME]`. Without `rules` the start is refused, by us and not by
@@ -336,6 +370,7 @@ impl Default for Rules {
             host_calls: limits.host_calls,
             edits: limits.edits,
             running: limits.running,
+            reads: 16,
         }
     }
 }

@@ -204,9 +204,9 @@ async fn judge(
     under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
-    let dossier = Arc::new(Dossier::new(Arc::clone(&gateway.upstream)));
-    trace.dossier = Some(Arc::clone(&dossier));
     let generation = &in_force.generation;
+    let dossier = Arc::new(generation.dossier(&trace.id, Arc::clone(&gateway.upstream)));
+    trace.dossier = Some(Arc::clone(&dossier));
     let Passed { body, narrowing } = match &exchange.collection {
         Some(collection) => {
             let chain = generation.chain(&collection.name);
@@ -355,6 +355,11 @@ impl Permitted {
             sent: self.body.clone(),
             status,
         }
+    }
+
+    /// What the rules of the request share.
+    pub(super) fn dossier(&self) -> &Dossier {
+        &self.dossier
     }
 
     /// The body as it goes to PocketBase.

@@ -7,6 +7,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::rules::RuleCalls;
+use crate::rules::{Generation, Tallies};
+
 /// The metrics of one gateway.
 #[derive(Clone)]
 pub struct Metrics {
@@ -50,6 +53,12 @@ pub struct RuleLabels {
     pub code: &'static str,
 }
 
+/// What tells apart the instances that wait.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct WaitingLabels {
+    rule: String,
+}
+
 /// What tells reloads apart.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ReloadLabels {
@@ -65,9 +74,10 @@ pub struct UnnamedLabels {
 }
 
 impl Metrics {
-    /// All metrics in the text format of Prometheus.
+    /// All metrics in the text format of Prometheus, with those that rules and
+    /// what belongs to them keep by themselves.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, tallies: Vec<Tallies>, generation: &Generation) -> String {
         let mut registry = Registry::with_prefix("hapta");
         registry.register("exchanges", "Exchanges ended", self.exchanges.clone());
         registry.register(
@@ -110,6 +120,26 @@ impl Metrics {
             "preflights",
             "OPTIONS requests answered",
             self.preflights.clone(),
+        );
+        registry.register_collector(Box::new(RuleCalls(tallies)));
+        let waiting = Family::<WaitingLabels, Gauge>::default();
+        for (rule, count) in generation.waiting() {
+            let rule = rule.to_owned();
+            waiting
+                .get_or_create(&WaitingLabels { rule })
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        registry.register(
+            "rule_instances_waiting",
+            "Instances that wait for a call",
+            waiting,
+        );
+        let counters: Gauge = Gauge::default();
+        counters.set(i64::try_from(generation.counters()).unwrap_or(i64::MAX));
+        registry.register(
+            "counters",
+            "What rules count from request to request",
+            counters,
         );
         let mut out = String::new();
         // Writing to a string can't fail.
