@@ -14,6 +14,9 @@ use crate::upstream::{Upstream, UpstreamError};
 /// Notes of one request: they are for one line.
 const NOTES: usize = 32;
 
+/// Rules of one request whose costs are kept.
+const COSTS: usize = 64;
+
 /// Bytes of a note's key, and of its value.
 const NOTE_BYTES: usize = 200;
 
@@ -25,6 +28,22 @@ pub struct Dossier {
     upstream: Option<Arc<Upstream>>,
     stored: OnceCell<Option<Arc<Value>>>,
     notes: Mutex<Notes>,
+    costs: Mutex<Vec<Cost>>,
+}
+
+/// What one rule cost in one request, over all its calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// By name.
+    pub rule: String,
+    /// Of `before`, `reveal` and `after` together.
+    pub calls: u32,
+    /// On the clock.
+    pub nanos: u64,
+    /// What it asked the gateway for, so many times.
+    pub host_calls: u32,
+    /// Bytes of linear memory: the most that any of its instances had.
+    pub memory: usize,
 }
 
 impl Dossier {
@@ -46,6 +65,23 @@ impl Dossier {
     #[must_use]
     pub fn take_notes(&self) -> Notes {
         std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds what some calls of a rule cost to what it cost before.
+    pub fn spend(&self, cost: Cost) {
+        let mut costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = costs.iter_mut().find(|known| known.rule == cost.rule) {
+            known.add(&cost);
+        } else if costs.len() < COSTS {
+            costs.push(cost);
+        }
+    }
+
+    /// What each rule cost so far, in the order in which they were first called.
+    #[must_use]
+    pub fn costs(&self) -> Vec<Cost> {
+        let costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        costs.clone()
     }
 
     /// Adds a note, while there is room.
@@ -72,6 +108,15 @@ impl Dossier {
     }
 }
 
+impl Cost {
+    fn add(&mut self, more: &Self) {
+        self.calls = self.calls.saturating_add(more.calls);
+        self.nanos = self.nanos.saturating_add(more.nanos);
+        self.host_calls = self.host_calls.saturating_add(more.host_calls);
+        self.memory = self.memory.max(more.memory);
+    }
+}
+
 fn short(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(NOTE_BYTES));
     text
@@ -92,4 +137,42 @@ async fn read(
     Ok(read
         .map_err(|error| UpstreamError::Away(error.to_string()))??
         .map(Arc::new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cost(rule: &str, nanos: u64, memory: usize) -> Cost {
+        Cost {
+            rule: rule.to_owned(),
+            calls: 1,
+            nanos,
+            host_calls: 2,
+            memory,
+        }
+    }
+
+    #[test]
+    fn costs_add_up_by_rule_and_memory_is_the_most() {
+        let dossier = Dossier::nothing();
+        dossier.spend(cost("a", 10, 500));
+        dossier.spend(cost("b", 1, 1));
+        dossier.spend(cost("a", 5, 400));
+        let both = Cost {
+            calls: 2,
+            host_calls: 4,
+            ..cost("a", 15, 500)
+        };
+        assert_eq!(dossier.costs(), [both, cost("b", 1, 1)]);
+    }
+
+    #[test]
+    fn costs_have_a_bound() {
+        let dossier = Dossier::nothing();
+        for n in 0..=COSTS {
+            dossier.spend(cost(&n.to_string(), 1, 1));
+        }
+        assert_eq!(dossier.costs().len(), COSTS);
+    }
 }
