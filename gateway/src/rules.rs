@@ -32,7 +32,7 @@ use bytesize::ByteSize;
 use serde_json::Value;
 
 pub use component::{Rule, Source};
-pub use dossier::Dossier;
+pub use dossier::{Cost, Dossier};
 pub use engine::{Engine, EngineError, MEMORY_CEILING};
 pub use fault::{Denial, Fault, FieldError, RuleError};
 pub use host::{DocumentHandle, RequestHandle, ResponseHandle};

@@ -7,6 +7,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::log;
+use super::security::SecurityKind;
+
 /// The metrics of one gateway.
 #[derive(Clone)]
 pub struct Metrics {
@@ -30,6 +33,10 @@ pub struct Metrics {
     pub unnamed_names: Gauge,
     /// Requests of browsers that ask what they may; they go no further.
     pub preflights: Counter,
+    /// Lines that did not get into a log, by stream and reason.
+    pub log_lines_dropped: Family<DroppedLabels, Counter>,
+    /// Security events, by kind.
+    pub security_events: Family<SecurityLabels, Counter>,
 }
 
 /// What tells exchanges apart.
@@ -62,6 +69,22 @@ pub struct ReloadLabels {
 pub struct UnnamedLabels {
     /// `routes`, `query`, `headers`, `body` or `answer`.
     pub section: &'static str,
+}
+
+/// What tells lines apart that did not get into a log.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct DroppedLabels {
+    /// `decisions` or `security`.
+    pub stream: &'static str,
+    /// `queue`, `disk`, `masking` or `ended`.
+    pub reason: &'static str,
+}
+
+/// What tells security events apart.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SecurityLabels {
+    /// The kind's word.
+    pub kind: &'static str,
 }
 
 impl Metrics {
@@ -111,6 +134,16 @@ impl Metrics {
             "OPTIONS requests answered",
             self.preflights.clone(),
         );
+        registry.register(
+            "log_lines_dropped",
+            "Lines that did not get into a log",
+            self.log_lines_dropped.clone(),
+        );
+        registry.register(
+            "security_events",
+            "Security events",
+            self.security_events.clone(),
+        );
         let mut out = String::new();
         // Writing to a string can't fail.
         let _ = text::encode(&mut out, &registry);
@@ -133,6 +166,28 @@ impl Default for Metrics {
             unnamed: Family::default(),
             unnamed_names: Gauge::default(),
             preflights: Counter::default(),
+            log_lines_dropped: dropped(),
+            security_events: events(),
         }
     }
+}
+
+/// From nothing on, so that an alert sees the first.
+fn dropped() -> Family<DroppedLabels, Counter> {
+    let dropped = Family::default();
+    for stream in [log::DECISIONS, log::SECURITY] {
+        for reason in ["queue", "disk", "masking", "ended"] {
+            let _ = dropped.get_or_create(&DroppedLabels { stream, reason });
+        }
+    }
+    dropped
+}
+
+fn events() -> Family<SecurityLabels, Counter> {
+    let events = Family::default();
+    for kind in SecurityKind::ALL {
+        let kind = kind.as_str();
+        let _ = events.get_or_create(&SecurityLabels { kind });
+    }
+    events
 }
