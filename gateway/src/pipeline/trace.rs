@@ -239,11 +239,7 @@ impl<'a> Trace<'a> {
                 .then(|| std::mem::take(&mut self.path)),
             operation: self.operation(),
             collection: self.collection_name(),
-            record: self.record.as_ref().and_then(|id| match &self.collection {
-                // It is somebody, as a principal is.
-                Some(people) if people.is_auth() => veil.person(&people.name, id.as_str()),
-                Some(_) | None => Some(id.as_str().to_owned()),
-            }),
+            record: self.record(),
             principal: self.principal(),
             address: veil.address(self.address),
             status,
@@ -293,6 +289,18 @@ impl<'a> Trace<'a> {
     fn collection_name(&self) -> Option<String> {
         let collection = self.collection.as_ref();
         collection.map(|collection| collection.name.clone())
+    }
+
+    /// Whose record it is decides how it is told; of a collection that is not
+    /// known it may be anybody, or anything.
+    fn record(&self) -> Option<String> {
+        let (id, collection) = (self.record.as_ref()?, self.collection.as_ref()?);
+        if collection.is_auth() {
+            let veil = self.gateway.log.veil();
+            veil.person(&collection.name, id.as_str())
+        } else {
+            Some(id.as_str().to_owned())
+        }
     }
 
     fn principal(&self) -> Option<String> {
