@@ -67,7 +67,7 @@ impl Admin {
     fn report(&self, code: &str, request: &Request) {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let log = &self.gateway.log;
-        log.report(&SecurityEvent {
+        log.report(SecurityEvent {
             address: peer
                 .and_then(|ConnectInfo(peer)| log.veil().address(peer.ip().to_canonical())),
             status: Some(StatusCode::UNAUTHORIZED.as_u16()),

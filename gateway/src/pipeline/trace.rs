@@ -330,7 +330,7 @@ impl Drop for Trace<'_> {
             .inc();
         let log = &self.gateway.log;
         if let Some(alarm) = self.alarm.take() {
-            log.report(&self.event(alarm, status));
+            log.report(self.event(alarm, status));
         }
         if log.takes_decisions() {
             let decision = self.decision(status, ending, duration);

@@ -12,7 +12,7 @@ use super::decisions::{Decision, Leaks};
 use super::mask::Secrets;
 use super::metrics::{DroppedLabels, Metrics, SecurityLabels};
 use super::security::{SecurityEvent, SecurityKind};
-use super::stream::{Bounds, Rotation, Stream};
+use super::stream::{Bounds, Entry, Place, Rotation, Stream, Told};
 use super::veil::{Telling, Veil};
 
 /// How decisions and security events are logged.
@@ -56,15 +56,12 @@ pub struct LogError {
 /// Both streams.
 pub struct Log {
     veil: Veil,
-    decisions: Output,
-    security: Output,
+    /// Whether decisions go through tracing, where they may be filtered out.
+    is_traced: bool,
+    decisions: Stream,
+    security: Stream,
     dropped: Family<DroppedLabels, Counter>,
     events: Family<SecurityLabels, Counter>,
-}
-
-enum Output {
-    Stdout,
-    File(Stream),
 }
 
 impl Log {
@@ -72,26 +69,27 @@ impl Log {
     /// keeps one: with it hashes are the same after a start.
     #[must_use]
     pub fn new(settings: &LogSettings, key: Option<[u8; 32]>, metrics: &Metrics) -> Self {
-        let output = |name, destination: &Destination| match destination {
-            Destination::Stdout => Output::Stdout,
-            Destination::File(file) => {
-                let rotation = Rotation {
+        let stream = |name, destination: &Destination| {
+            let place = match destination {
+                Destination::Stdout => Place::Tracing,
+                Destination::File(file) => Place::File(Rotation {
                     file: file.clone(),
                     at: settings.rotate.as_u64(),
                     keep: settings.keep,
-                };
-                let bounds = Bounds {
-                    name,
-                    queue: settings.queue,
-                    dropped: metrics.log_lines_dropped.clone(),
-                };
-                Output::File(Stream::new(rotation, bounds))
-            }
+                }),
+            };
+            let bounds = Bounds {
+                name,
+                queue: settings.queue,
+                dropped: metrics.log_lines_dropped.clone(),
+            };
+            Stream::new(place, bounds)
         };
         Self {
             veil: Veil::new(settings.address, settings.principal, key),
-            decisions: output(DECISIONS, &settings.decisions),
-            security: output(SECURITY, &settings.security),
+            is_traced: settings.decisions == Destination::Stdout,
+            decisions: stream(DECISIONS, &settings.decisions),
+            security: stream(SECURITY, &settings.security),
             dropped: metrics.log_lines_dropped.clone(),
             events: metrics.security_events.clone(),
         }
@@ -103,20 +101,14 @@ impl Log {
     ///
     /// A file that can't be written.
     pub fn open(&self) -> Result<(), LogError> {
-        [&self.decisions, &self.security]
-            .into_iter()
-            .filter_map(Output::stream)
-            .try_for_each(Stream::open)
+        self.decisions.open()?;
+        self.security.open()
     }
 
     /// Writes what waits, at most so long, and takes no more.
     pub async fn finish(&self, bound: Duration) {
-        for stream in [&self.decisions, &self.security]
-            .into_iter()
-            .filter_map(Output::stream)
-        {
-            stream.finish(bound).await;
-        }
+        self.decisions.finish(bound).await;
+        self.security.finish(bound).await;
     }
 
     /// What may be told of people.
@@ -128,33 +120,30 @@ impl Log {
     /// Whether anybody wants the lines of exchanges: if not, none need be made.
     #[must_use]
     pub fn takes_decisions(&self) -> bool {
-        match self.decisions {
-            Output::Stdout => {
-                tracing::enabled!(target: super::DECISIONS_TARGET, tracing::Level::INFO)
-            }
-            Output::File(_) => true,
-        }
+        !self.is_traced || tracing::enabled!(target: super::DECISIONS_TARGET, tracing::Level::INFO)
     }
 
     /// Writes the line of an exchange, secrets masked. One with a secret left in
     /// it is dropped, and that is told.
     pub fn decide(&self, mut decision: Decision, secrets: &Secrets) {
         decision.mask(secrets);
-        match (decision.print(secrets), &self.decisions) {
-            (Ok(_), Output::Stdout) => decision.trace(),
-            (Ok(line), Output::File(stream)) => stream.send(line),
-            (Err(Leaks), _) => self.withhold(decision),
+        match decision.print(secrets) {
+            Ok(line) => self.decisions.send(Entry {
+                line,
+                told: Told::Decision(Box::new(decision)),
+            }),
+            Err(Leaks) => self.withhold(decision),
         }
     }
 
     /// Writes a security event.
-    pub fn report(&self, event: &SecurityEvent) {
+    pub fn report(&self, event: SecurityEvent) {
         let kind = event.event.as_str();
         self.events.get_or_create(&SecurityLabels { kind }).inc();
-        match &self.security {
-            Output::Stdout => event.trace(),
-            Output::File(stream) => stream.send(event.print()),
-        }
+        self.security.send(Entry {
+            line: event.print(),
+            told: Told::Event(Box::new(event)),
+        });
     }
 
     /// A text without what looks like a secret or is one of these, for other lines.
@@ -170,7 +159,7 @@ impl Log {
             reason: "masking",
         };
         self.dropped.get_or_create(&labels).inc();
-        self.report(&SecurityEvent {
+        self.report(SecurityEvent {
             request_id: Some(decision.request_id),
             operation: Some(decision.operation),
             collection: decision.collection,
@@ -185,15 +174,6 @@ impl Log {
 /// The streams' names in metrics.
 pub(super) const DECISIONS: &str = "decisions";
 pub(super) const SECURITY: &str = "security";
-
-impl Output {
-    fn stream(&self) -> Option<&Stream> {
-        match self {
-            Self::Stdout => None,
-            Self::File(stream) => Some(stream),
-        }
-    }
-}
 
 impl LogSettings {
     /// Whether the files could be written, without making any.

@@ -1,4 +1,5 @@
-//! A stream of lines into a file: a bounded queue, and a thread that writes.
+//! A stream of lines, into a file or among all others on standard output: a
+//! bounded queue, and a thread that writes.
 //!
 //! Whoever has a line to write never waits. A line for which there is no room,
 //! or which the disk does not take, is lost and counted; when lines are written
@@ -18,16 +19,38 @@ use tokio::sync::oneshot;
 
 pub(super) use self::rotating::Rotation;
 use self::rotating::{Rotating, Unwritten};
-use super::decisions::{line, now};
+use super::decisions::{Decision, line, now};
 use super::log::LogError;
 use super::metrics::DroppedLabels;
+use super::security::SecurityEvent;
 
-/// A file to which lines are sent.
+/// Where lines are sent.
 pub(super) struct Stream {
     shared: Arc<Shared>,
-    rotation: Rotation,
+    place: Place,
     /// Told when the thread has written all; taken by whoever waits for it.
     ended: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+/// Where they go.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// Through tracing, which waits for whoever reads standard output.
+    Tracing,
+    File(Rotation),
+}
+
+/// What is written as a line: printed, for a file, and as it is, for tracing.
+pub(super) struct Entry {
+    /// With its end.
+    pub(super) line: Vec<u8>,
+    pub(super) told: Told,
+}
+
+/// What a line tells.
+pub(super) enum Told {
+    Decision(Box<Decision>),
+    Event(Box<SecurityEvent>),
 }
 
 /// How much may wait, and where it is counted what did not.
@@ -48,7 +71,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    lines: VecDeque<Vec<u8>>,
+    lines: VecDeque<Entry>,
     /// Of all lines, in KiB begun.
     weight: usize,
     lost: Lost,
@@ -64,8 +87,14 @@ struct Lost {
 
 /// What the thread writes at once.
 struct Batch {
-    lines: Vec<Vec<u8>>,
+    lines: Vec<Entry>,
     lost: Lost,
+}
+
+/// The thread's end of it.
+enum Sink {
+    Tracing,
+    File(Rotating),
 }
 
 /// The line that tells of lost lines.
@@ -81,19 +110,22 @@ struct LostLine {
 /// Lines that are written at once.
 const BATCH: usize = 256;
 
+/// The name of standard output.
+const STDOUT: &str = "stdout";
+
 /// What counts as one line in the queue, in bytes.
 const LINE: usize = 1 << 10;
 
 impl Stream {
     /// Keeps lines; writes none before it is opened.
-    pub(super) fn new(rotation: Rotation, bounds: Bounds) -> Self {
+    pub(super) fn new(place: Place, bounds: Bounds) -> Self {
         Self {
             shared: Arc::new(Shared {
                 bounds,
                 queue: Mutex::default(),
                 changed: Condvar::new(),
             }),
-            rotation,
+            place,
             ended: Mutex::default(),
         }
     }
@@ -101,16 +133,22 @@ impl Stream {
     /// Opens the file and starts the thread.
     pub(super) fn open(&self) -> Result<(), LogError> {
         let failed = |problem| LogError {
-            file: self.rotation.file.clone(),
+            file: match &self.place {
+                Place::Tracing => STDOUT.into(),
+                Place::File(rotation) => rotation.file.clone(),
+            },
             problem,
         };
-        let file = Rotating::open(self.rotation.clone()).map_err(failed)?;
+        let mut sink = match &self.place {
+            Place::Tracing => Sink::Tracing,
+            Place::File(rotation) => Sink::File(Rotating::open(rotation.clone()).map_err(failed)?),
+        };
         let (ending, ended) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         std::thread::Builder::new()
             .name("hapta-log".to_owned())
             .spawn(move || {
-                write_all(&shared, file);
+                write_all(&shared, &mut sink);
                 // Nobody may be waiting.
                 let _ = ending.send(());
             })
@@ -119,9 +157,9 @@ impl Stream {
         Ok(())
     }
 
-    /// Hands over a line, with its end. It never waits.
-    pub(super) fn send(&self, line: Vec<u8>) {
-        let weight = weight(&line);
+    /// Hands over a line. It never waits.
+    pub(super) fn send(&self, entry: Entry) {
+        let weight = weight(&entry);
         let mut queue = self.shared.queue();
         let reason = if queue.is_closed {
             "ended"
@@ -130,7 +168,7 @@ impl Stream {
             "queue"
         } else {
             queue.weight += weight;
-            queue.lines.push_back(line);
+            queue.lines.push_back(entry);
             drop(queue);
             self.shared.changed.notify_one();
             return;
@@ -188,7 +226,7 @@ impl Shared {
         }
         let many = queue.lines.len().min(BATCH);
         let lines: Vec<_> = queue.lines.drain(..many).collect();
-        queue.weight -= lines.iter().map(|line| weight(line)).sum::<usize>();
+        queue.weight -= lines.iter().map(weight).sum::<usize>();
         // Told once the thread has caught up with what was taken before.
         let lost = if queue.lines.is_empty() {
             std::mem::take(&mut queue.lost)
@@ -231,15 +269,12 @@ impl Lost {
 }
 
 /// The thread: writes until there is no more to write.
-fn write_all(shared: &Shared, mut file: Rotating) {
+fn write_all(shared: &Shared, sink: &mut Sink) {
     let stream = shared.bounds.name;
     let mut is_failing = false;
-    while let Some(Batch { mut lines, lost }) = shared.next() {
-        let known = lines.len();
-        if lost.all() > 0 {
-            lines.push(lost.line());
-        }
-        match file.write(&lines) {
+    while let Some(Batch { lines, lost }) = shared.next() {
+        let many = lines.len();
+        match sink.write(lines, lost) {
             Ok(()) => {
                 is_failing = false;
                 if lost.all() > 0 {
@@ -248,7 +283,7 @@ fn write_all(shared: &Shared, mut file: Rotating) {
             }
             Err(Unwritten { written, problem }) => {
                 // The line that tells of the others is the last, so it is not written.
-                let missed = known.saturating_sub(written) as u64;
+                let missed = many.saturating_sub(written) as u64;
                 shared.count("disk", missed);
                 shared.lose(Lost {
                     disk: lost.disk + missed,
@@ -259,7 +294,7 @@ fn write_all(shared: &Shared, mut file: Rotating) {
                     tracing::error!(stream, %problem, "a log can't be written; its lines are lost until it can");
                 }
                 is_failing = true;
-                if known == 0 {
+                if many == 0 {
                     // The end; what is lost can only be told elsewhere.
                     return;
                 }
@@ -269,8 +304,33 @@ fn write_all(shared: &Shared, mut file: Rotating) {
 }
 
 /// In lines of the queue.
-fn weight(line: &[u8]) -> usize {
-    line.len().div_ceil(LINE).max(1)
+fn weight(entry: &Entry) -> usize {
+    entry.line.len().div_ceil(LINE).max(1)
+}
+
+impl Sink {
+    fn write(&mut self, entries: Vec<Entry>, lost: Lost) -> Result<(), Unwritten> {
+        match self {
+            Self::Tracing => {
+                entries.iter().for_each(|entry| entry.told.trace());
+                Ok(())
+            }
+            Self::File(file) => {
+                let lines = entries.into_iter().map(|entry| entry.line);
+                let lost = (lost.all() > 0).then(|| lost.line());
+                file.write(&lines.chain(lost).collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+impl Told {
+    fn trace(&self) {
+        match self {
+            Self::Decision(decision) => decision.trace(),
+            Self::Event(event) => event.trace(),
+        }
+    }
 }
 
 #[cfg(test)]

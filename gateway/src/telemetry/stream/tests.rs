@@ -11,7 +11,7 @@ use super::*;
 
 const LONG_ENOUGH: Duration = Duration::from_secs(30);
 
-fn stream(file: &Path, queue: usize) -> Stream {
+fn unopened(file: &Path, queue: usize) -> Stream {
     let rotation = Rotation {
         file: file.to_owned(),
         at: 0,
@@ -22,7 +22,11 @@ fn stream(file: &Path, queue: usize) -> Stream {
         queue,
         dropped: Family::default(),
     };
-    let stream = Stream::new(rotation, bounds);
+    Stream::new(Place::File(rotation), bounds)
+}
+
+fn stream(file: &Path, queue: usize) -> Stream {
+    let stream = unopened(file, queue);
     stream.open().unwrap();
     stream
 }
@@ -34,8 +38,15 @@ fn dropped(stream: &Stream, reason: &'static str) -> u64 {
     bounds.dropped.get_or_create(&labels).get()
 }
 
-fn number(n: usize) -> Vec<u8> {
-    format!("{{\"n\":{n}}}\n").into_bytes()
+fn entry(line: impl Into<Vec<u8>>) -> Entry {
+    Entry {
+        line: line.into(),
+        told: Told::Decision(Box::default()),
+    }
+}
+
+fn number(n: usize) -> Entry {
+    entry(format!("{{\"n\":{n}}}\n"))
 }
 
 fn pipe(folder: &Path) -> PathBuf {
@@ -135,20 +146,10 @@ async fn what_the_disk_refuses_is_counted_and_told_once_it_takes_lines_again() {
 #[test]
 fn a_long_line_takes_the_place_of_several() {
     let folder = tempfile::tempdir().unwrap();
-    let rotation = Rotation {
-        file: folder.path().join("log"),
-        at: 0,
-        keep: 1,
-    };
-    let bounds = Bounds {
-        name: "security",
-        queue: 3,
-        dropped: Family::default(),
-    };
     // Not opened: nothing leaves the queue.
-    let stream = Stream::new(rotation, bounds);
-    stream.send(vec![b'x'; 2 * LINE]);
-    stream.send(vec![b'x'; 2 * LINE]);
+    let stream = unopened(&folder.path().join("log"), 3);
+    stream.send(entry(vec![b'x'; 2 * LINE]));
+    stream.send(entry(vec![b'x'; 2 * LINE]));
     assert_eq!(dropped(&stream, "queue"), 1);
     stream.send(number(0));
     stream.send(number(1));
