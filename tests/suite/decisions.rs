@@ -16,6 +16,7 @@ const FILES: &str = "[log]\ndecisions = \"decisions.log\"\nsecurity = \"security
 const LOGIN: &str = "/api/collections/users/auth-with-password";
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 async fn every_exchange_has_one_line_that_says_what_came_of_it() {
     let stage = Stage::with(|gateway| {
         let gateway = gateway
@@ -116,6 +117,7 @@ async fn every_exchange_has_one_line_that_says_what_came_of_it() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 async fn what_may_be_an_attack_is_told_apart_and_joins_by_the_id() {
     let stage = Stage::with(|gateway| {
         gateway
@@ -217,6 +219,7 @@ async fn a_bad_token_that_is_taken_for_none_is_an_event_too() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "two gateways, asked the same")]
 async fn nothing_that_a_rule_notes_or_a_client_repeats_tells_a_secret() {
     let new = "an own \"password\"/100%";
     let noting = json!({

@@ -13,7 +13,15 @@ pub(super) fn of(error: &Error) -> Verdict {
     match error {
         Error::Rule(RuleError::Denied { .. }) => Verdict::Denied,
         Error::Rule(RuleError::Faulted { .. } | RuleError::Busy { .. }) => Verdict::Faulted,
+        Error::Session(SessionError::Upstream(_))
+        | Error::Answer(_)
+        | Error::Upstream(_)
+        | Error::Shape(_)
+        | Error::Written(_)
+        | Error::Late
+        | Error::Internal => Verdict::Failed,
         Error::Rule(RuleError::Unexposed { .. })
+        | Error::Session(_)
         | Error::Operation(_)
         | Error::NotExposed(_)
         | Error::Condition(_)
@@ -23,14 +31,6 @@ pub(super) fn of(error: &Error) -> Verdict {
         | Error::Reach { .. }
         | Error::Sparse { .. }
         | Error::Busy => Verdict::Refused,
-        Error::Session(SessionError::Upstream(_)) => Verdict::Failed,
-        Error::Session(_) => Verdict::Refused,
-        Error::Answer(_)
-        | Error::Upstream(_)
-        | Error::Shape(_)
-        | Error::Written(_)
-        | Error::Late
-        | Error::Internal => Verdict::Failed,
     }
 }
 

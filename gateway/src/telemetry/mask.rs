@@ -6,7 +6,7 @@
 //! What is left is looked at once more when the line is printed: see
 //! [`Secrets::leak`].
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use http::{HeaderMap, header};
@@ -199,7 +199,8 @@ fn in_ascii(json: &str) -> String {
             text.push(letter);
         } else {
             for unit in letter.encode_utf16(&mut units) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a string can't fail.
+                let _ = write!(text, "\\u{unit:04x}");
             }
         }
     }

@@ -312,7 +312,9 @@ impl Sink {
     fn write(&mut self, entries: Vec<Entry>, lost: Lost) -> Result<(), Unwritten> {
         match self {
             Self::Tracing => {
-                entries.iter().for_each(|entry| entry.told.trace());
+                for entry in entries {
+                    entry.told.trace();
+                }
                 Ok(())
             }
             Self::File(file) => {

@@ -11,7 +11,9 @@ const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6ImFiYyIsImV4cCI6MX0.c2lnbmF0dXJl
 
 fn secrets(known: &[&str]) -> Secrets {
     let mut secrets = Secrets::default();
-    known.iter().for_each(|secret| secrets.add(secret));
+    for secret in known {
+        secrets.add(secret);
+    }
     secrets
 }
 
