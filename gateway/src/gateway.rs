@@ -10,7 +10,7 @@ use crate::config::{Config, Server, Serving};
 use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS, Tallies};
 use crate::schema::Schema;
 use crate::sessions::Sessions;
-use crate::telemetry::{Metrics, Observed};
+use crate::telemetry::{Log, Metrics, Observed};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// The gateway: everything that a request meets.
@@ -21,6 +21,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// Counts what the pipeline, the listeners and the reloads do.
     pub metrics: Metrics,
+    /// Writes decisions and security events.
+    pub log: Log,
     /// Keeps what was let in without being named.
     pub observed: Observed,
     /// The bounds of the doors.
@@ -91,10 +93,13 @@ impl Gateway {
         metrics
             .generation
             .set(i64::try_from(generation.number).unwrap_or(i64::MAX));
+        // No key is kept from one start to the next.
+        let log = Log::new(&config.log, None, &metrics);
         Ok(Arc::new(Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             upstream,
             metrics,
+            log,
             observed: Observed::default(),
             under_way: Arc::new(Semaphore::new(config.server.max_requests)),
             server: config.server.clone(),

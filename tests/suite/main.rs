@@ -24,6 +24,8 @@ mod child;
 mod commands;
 /// What is let in by name, or only observed: routes, parameters, headers, keys.
 mod compat;
+/// The decision log and the security events.
+mod decisions;
 /// How many may come in at once, and how long anything may take.
 mod doors;
 /// The environment variables of the original.

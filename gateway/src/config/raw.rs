@@ -40,6 +40,8 @@ pub(super) struct File {
     pub(super) compat: Compat,
     #[serde(default)]
     pub(super) strict: Strict,
+    #[serde(default)]
+    pub(super) log: Log,
 }
 
 /// `[server]`: where clients connect.
@@ -285,6 +287,42 @@ pub(super) enum Mode {
     #[default]
     Enforce,
     Observe,
+}
+
+/// `[log]`: the decision log and the security events.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) decisions: PathBuf,
+    pub(super) security: PathBuf,
+    pub(super) rotate: ByteSize,
+    pub(super) keep: usize,
+    pub(super) queue: usize,
+    pub(super) address: Telling,
+    pub(super) principal: Telling,
+}
+
+/// `"tell"`, `"hash"` or `"omit"`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Telling {
+    Tell,
+    Hash,
+    Omit,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            decisions: "stdout".into(),
+            security: "stdout".into(),
+            rotate: ByteSize::mib(64),
+            keep: 5,
+            queue: 10_000,
+            address: Telling::Tell,
+            principal: Telling::Tell,
+        }
+    }
 }
 
 impl Default for Expand {

@@ -155,9 +155,9 @@ pub(super) fn chain(
     let links: Vec<Link> = match how {
         Exposed::PocketBase => Vec::new(),
         Exposed::Rules(chosen) => {
-            let names = chosen.iter().filter(|name| *name != POCKETBASE);
+            let judges = chosen.iter().filter(|name| *name != POCKETBASE);
             let links =
-                names.map(
+                judges.map(
                     |name| match settings.groups.iter().find(|group| group.name == *name) {
                         Some(group) => group_link(collection, group, named, seats),
                         None => Ok(Link::Rule(place_of(collection, name, named, seats)?)),

@@ -268,7 +268,9 @@ impl Drop for Counted {
         }
         let taken = self.taken.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(counters) = &self.counters {
-            taken.iter().for_each(|taken| counters.give_back(taken));
+            for taken in taken.iter() {
+                counters.give_back(taken);
+            }
         }
     }
 }
@@ -318,7 +320,7 @@ mod tests {
             rule: "quota".to_owned(),
             key: "alice".to_owned(),
         };
-        dossier.count(key, 1, Duration::from_secs(60)).unwrap()
+        dossier.count(key, 1, Duration::from_mins(1)).unwrap()
     }
 
     #[test]

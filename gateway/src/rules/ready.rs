@@ -171,14 +171,12 @@ pub(super) fn keep(engine: &Engine, rule: &Rule, mut used: Instance) {
         return;
     }
     let bytes = used.usage().memory;
-    let has_room = match &mut used.room {
-        Some(room) => room.grow(bytes).is_some(),
-        None => {
-            used.room = engine.waiting.room(bytes);
-            used.room.is_some()
-        }
+    let room = match used.room.take() {
+        Some(mut room) => room.grow(bytes).map(|()| room),
+        None => engine.waiting.room(bytes),
     };
-    if has_room {
+    if room.is_some() {
+        used.room = room;
         used.forget();
         rule.ready.lock().push(used);
     }

@@ -224,26 +224,12 @@ impl Instances {
                     }
                 }
                 Link::Group { how, members } => {
-                    let shared = Arc::new(record.take());
-                    let mut ballot = Ballot::new(*how);
-                    let mut said = None;
-                    for place in members {
+                    let seats = members.iter().filter_map(|place| {
                         let seat = generation.seat(*place);
-                        let Some(seat) = seat.filter(|seat| seat.reveals(&collection)) else {
-                            continue;
-                        };
-                        let live = self.instance(*place, seat).await?;
-                        let read = Document::read_only(Arc::clone(&shared));
-                        let verdict = live.reveal(&collection, read).await;
-                        let verdict = verdict.map_err(|fault| seat.rule.faulted(fault))?;
-                        let denied = verdict.err().map(|denial| (seat, denial));
-                        if let ControlFlow::Break(decided) = ballot.hear(denied) {
-                            said = Some(decided);
-                            break;
-                        }
-                    }
-                    *record = Arc::unwrap_or_clone(shared);
-                    said.unwrap_or_else(|| ballot.end())
+                        Some((*place, seat.filter(|seat| seat.reveals(&collection))?))
+                    });
+                    let asked = (Ballot::new(*how), seats);
+                    self.reveal_group(asked, &collection, record).await?
                 }
             };
             if denied.is_some() {
@@ -251,6 +237,33 @@ impl Instances {
             }
         }
         Ok(None)
+    }
+
+    /// Asks the members of a group about one record, which they see and don't change.
+    async fn reveal_group<'a>(
+        &mut self,
+        (mut ballot, seats): (
+            Ballot<(&'a Arc<Seat>, Denial)>,
+            impl Iterator<Item = (usize, &'a Arc<Seat>)>,
+        ),
+        collection: &str,
+        record: &mut Value,
+    ) -> Result<Option<(&'a Arc<Seat>, Denial)>, RuleError> {
+        let shared = Arc::new(record.take());
+        let mut said = None;
+        for (place, seat) in seats {
+            let live = self.instance(place, seat).await?;
+            let read = Document::read_only(Arc::clone(&shared));
+            let verdict = live.reveal(collection, read).await;
+            let verdict = verdict.map_err(|fault| seat.rule.faulted(fault))?;
+            let denied = verdict.err().map(|denial| (seat, denial));
+            if let ControlFlow::Break(decided) = ballot.hear(denied) {
+                said = Some(decided);
+                break;
+            }
+        }
+        *record = Arc::unwrap_or_clone(shared);
+        Ok(said.unwrap_or_else(|| ballot.end()))
     }
 
     async fn after(&mut self, mut released: Released) -> Result<Released, RuleError> {
@@ -289,31 +302,48 @@ impl Instances {
                         .map_err(|denial| seat.rule.denied(denial))?;
                 }
                 Link::Group { how, members } => {
-                    let shared = released.answer.take().map(Arc::new);
-                    let mut ballot = Ballot::new(*how);
-                    let mut said = None;
-                    for place in members {
-                        let Some(seat) = asked(*place) else { continue };
-                        let live = self.instance(*place, seat).await?;
-                        let read = shared.as_ref().map(|answer| {
-                            Document::read_only(Arc::clone(answer)).masking(Arc::clone(&secrets))
-                        });
-                        let verdict = live.after(status, read).await;
-                        let verdict = verdict.map_err(|fault| seat.rule.faulted(fault))?;
-                        let denied = verdict.err().map(|denial| seat.rule.denied(denial));
-                        if let ControlFlow::Break(decided) = ballot.hear(denied) {
-                            said = Some(decided);
-                            break;
-                        }
-                    }
-                    released.answer = shared.map(Arc::unwrap_or_clone);
-                    if let Some(denied) = said.unwrap_or_else(|| ballot.end()) {
+                    let seats = members
+                        .iter()
+                        .filter_map(|place| Some((*place, asked(*place)?)));
+                    let ballot = Ballot::new(*how);
+                    let denied = self.after_group((ballot, seats), &mut released).await?;
+                    if let Some(denied) = denied {
                         return Err(denied);
                     }
                 }
             }
         }
         Ok(released)
+    }
+
+    /// Asks the members of a group about the whole, which they see and don't change.
+    async fn after_group<'a>(
+        &mut self,
+        (mut ballot, seats): (
+            Ballot<RuleError>,
+            impl Iterator<Item = (usize, &'a Arc<Seat>)>,
+        ),
+        released: &mut Released,
+    ) -> Result<Option<RuleError>, RuleError> {
+        let secrets = secrets(&self.leaving.exchange);
+        let status = self.leaving.status;
+        let shared = released.answer.take().map(Arc::new);
+        let mut said = None;
+        for (place, seat) in seats {
+            let live = self.instance(place, seat).await?;
+            let read = shared.as_ref().map(|answer| {
+                Document::read_only(Arc::clone(answer)).masking(Arc::clone(&secrets))
+            });
+            let verdict = live.after(status, read).await;
+            let verdict = verdict.map_err(|fault| seat.rule.faulted(fault))?;
+            let denied = verdict.err().map(|denial| seat.rule.denied(denial));
+            if let ControlFlow::Break(decided) = ballot.hear(denied) {
+                said = Some(decided);
+                break;
+            }
+        }
+        released.answer = shared.map(Arc::unwrap_or_clone);
+        Ok(said.unwrap_or_else(|| ballot.end()))
     }
 
     /// Keeps what a rule in shadow will be asked when the reply is done.

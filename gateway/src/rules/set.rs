@@ -150,9 +150,9 @@ impl Generation {
         for file in files {
             rules.push(load(engine, &settings.dropped_in(file), before).await?);
         }
-        let names = rules.iter().map(|rule| rule.name.as_str());
         let groups = settings.groups.iter().map(|group| group.name.as_str());
-        let mut sorted: Vec<&str> = names.chain(groups).collect();
+        let mut sorted: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+        sorted.extend(groups);
         sorted.sort_unstable();
         if let Some([twice, _]) = sorted.array_windows().find(|[one, other]| one == other) {
             return Err(GenerationError::TwiceNamed((*twice).to_owned()));

@@ -44,35 +44,8 @@ struct FaultLabels {
 impl Collector for RuleCalls {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), Error> {
         let told: Vec<(Labels, Told)> = self.told().collect();
-        let mut calls = to.encode_descriptor(
-            "rule_calls",
-            "Calls of rules, by their end",
-            None,
-            MetricType::Counter,
-        )?;
-        for (of, told) in &told {
-            let faulted = told.faults.iter().map(|(_, count)| count).sum();
-            for (verdict, count) in [
-                ("allowed", told.allowed),
-                ("denied", told.denied),
-                ("faulted", faulted),
-            ] {
-                let of = of.clone();
-                counter(&mut calls, &VerdictLabels { of, verdict }, count)?;
-            }
-        }
-        let mut faults = to.encode_descriptor(
-            "rule_faults",
-            "Calls of rules that ended without a verdict",
-            None,
-            MetricType::Counter,
-        )?;
-        for (of, told) in &told {
-            for (kind, count) in &told.faults {
-                let of = of.clone();
-                counter(&mut faults, &FaultLabels { of, kind }, *count)?;
-            }
-        }
+        calls(&mut to, &told)?;
+        faults(&mut to, &told)?;
         let mut host_calls = to.encode_descriptor(
             "rule_host_calls",
             "What rules asked of the gateway",
@@ -112,6 +85,35 @@ impl Collector for RuleCalls {
         }
         Ok(())
     }
+}
+
+fn calls(to: &mut DescriptorEncoder<'_>, told: &[(Labels, Told)]) -> Result<(), Error> {
+    let help = "Calls of rules, by their end";
+    let mut calls = to.encode_descriptor("rule_calls", help, None, MetricType::Counter)?;
+    for (of, told) in told {
+        let faulted = told.faults.iter().map(|(_, count)| count).sum();
+        for (verdict, count) in [
+            ("allowed", told.allowed),
+            ("denied", told.denied),
+            ("faulted", faulted),
+        ] {
+            let of = of.clone();
+            counter(&mut calls, &VerdictLabels { of, verdict }, count)?;
+        }
+    }
+    Ok(())
+}
+
+fn faults(to: &mut DescriptorEncoder<'_>, told: &[(Labels, Told)]) -> Result<(), Error> {
+    let help = "Calls of rules that ended without a verdict";
+    let mut faults = to.encode_descriptor("rule_faults", help, None, MetricType::Counter)?;
+    for (of, told) in told {
+        for (kind, count) in &told.faults {
+            let of = of.clone();
+            counter(&mut faults, &FaultLabels { of, kind }, *count)?;
+        }
+    }
+    Ok(())
 }
 
 impl RuleCalls {

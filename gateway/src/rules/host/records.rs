@@ -39,7 +39,9 @@ impl records::Host for CallState {
                 id,
                 query: RecordQuery::default(),
             }),
-            Standing::Gateway => Operation::stored(&collection.name, &id).map_err(bad_filter),
+            Standing::Gateway => {
+                Operation::stored(&collection.name, &id).map_err(|error| bad_filter(&error))
+            }
         };
         match operation {
             Ok(operation) => self.record(standing, &collection, operation).await,
@@ -137,7 +139,7 @@ impl CallState {
         } else {
             let bound = convert::parameters(query.parameters)
                 .and_then(|parameters| Filter::bind(&query.filter, &parameters));
-            Some(bound.map_err(bad_filter)?)
+            Some(bound.map_err(|error| bad_filter(&error))?)
         };
         let sort = if query.sort.is_empty() {
             Sort::default()
@@ -153,7 +155,7 @@ impl CallState {
                     "\"{path}\" leads beyond the collection, which was not granted"
                 )));
             }
-            filter = Some(Operation::as_superuser(filter).map_err(bad_filter)?);
+            filter = Some(Operation::as_superuser(filter).map_err(|error| bad_filter(&error))?);
         }
         let list = Operation::List {
             collection: CollectionRef::of(&collection.name),
@@ -216,7 +218,7 @@ fn leads_away(name: &str) -> bool {
         || is_of_request.iter().any(|root| name.starts_with(root))
 }
 
-fn bad_filter(error: FilterError) -> Fault {
+fn bad_filter(error: &FilterError) -> Fault {
     Fault::BadFilter(error.to_string())
 }
 
