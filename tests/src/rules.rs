@@ -1,4 +1,4 @@
-//! The built rules, from `rules-examples` and from `tests/rules`.
+//! The built rules, from `rules-examples`, `tests/rules` and `tests/guests`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::root;
 /// When it isn't built.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
-    let places = [".build/test-rules", ".build/rules"];
+    let places = [".build/test-rules", ".build/rules", ".build/guests"];
     let file = |place| root().join(place).join(format!("{name}.wasm"));
     places
         .into_iter()
