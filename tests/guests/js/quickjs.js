@@ -31,7 +31,7 @@ export function before(request) {
   const owner =
     collection === settings.users
       ? request.recordId()
-      : text(request.stored(), `/${settings.owner_field}`);
+      : text(stored(request), `/${settings.owner_field}`);
   const user = userOf(request);
   if (user == null || owner !== user) throw denial("This is not yours.", []);
   const fields = request.changes().filter((field) => settings.locked.includes(field));
@@ -51,6 +51,15 @@ export function after() {}
 function userOf(request) {
   const principal = request.principal();
   return text(principal, "/collectionName") === settings.users ? text(principal, "/id") : null;
+}
+
+// What can't be had is nobody's.
+function stored(request) {
+  try {
+    return request.stored();
+  } catch {
+    return null;
+  }
 }
 
 // The text at a place; null where there is none, or no document.

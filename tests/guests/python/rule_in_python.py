@@ -16,15 +16,19 @@ DEFAULTS = {
 CODE = "ownership_required"
 
 
+# Here and not in the class, of which there is a new instance for every call.
+settings = dict(DEFAULTS)
+pointers = []
+
+
 class WitWorld(World):
     def configure(self, settings):
         said = json.loads(settings)
         for key in said:
             if key not in DEFAULTS:
                 raise Err(f"there is no setting {key}")
-        self.settings = {**DEFAULTS, **said}
-        hide = self.settings["hide"]
-        self.pointers = [f"/{field}" for field in hide]
+        take(said)
+        hide = said.get("hide", [])
         return Manifest(
             hooks=Hooks.BEFORE | Hooks.REVEAL if hide else Hooks.BEFORE,
             operations=[Operation.UPDATE],
@@ -34,33 +38,46 @@ class WitWorld(World):
         )
 
     def before(self, request):
-        if request.collection() == self.settings["users"]:
+        if request.collection() == settings["users"]:
             owner = request.record_id()
         else:
-            owner = text(request.stored(), f"/{self.settings['owner_field']}")
-        user = self.user(request)
+            owner = text(stored(request), f"/{settings['owner_field']}")
+        user = user_of(request)
         if user is None or owner != user:
             raise denial("This is not yours.", [])
-        locked = self.settings["locked"]
-        fields = [field for field in request.changes() if field in locked]
+        fields = [field for field in request.changes() if field in settings["locked"]]
         if fields:
             raise denial("These fields are not yours to change.", fields)
 
     def reveal(self, request, record):
-        is_user = text(record, "/collectionName") == self.settings["users"]
-        owner = text(record, "/id" if is_user else f"/{self.settings['owner_field']}")
-        if owner is None or owner != self.user(request):
-            for pointer in self.pointers:
+        is_user = text(record, "/collectionName") == settings["users"]
+        owner = text(record, "/id" if is_user else f"/{settings['owner_field']}")
+        if owner is None or owner != user_of(request):
+            for pointer in pointers:
                 record.remove(pointer)
 
     def after(self, request, response):
         pass
 
-    def user(self, request):
-        principal = request.principal()
-        if text(principal, "/collectionName") != self.settings["users"]:
-            return None
-        return text(principal, "/id")
+
+def take(said):
+    settings.update(said)
+    pointers.extend(f"/{field}" for field in settings["hide"])
+
+
+def user_of(request):
+    principal = request.principal()
+    if text(principal, "/collectionName") != settings["users"]:
+        return None
+    return text(principal, "/id")
+
+
+def stored(request):
+    """What can't be had is nobody's."""
+    try:
+        return request.stored()
+    except Err:
+        return None
 
 
 def text(document, pointer):
