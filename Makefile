@@ -21,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench fuzz setup clean pocketbase test-rules guests sdk python-sdk nextest deny cargo-fuzz
+.PHONY: help run test test-matrix rules lint bench fuzz soak setup clean pocketbase test-rules guests sdk python-sdk nextest deny cargo-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ bench: pocketbase rules test-rules ## speed, layer by layer: a table, and target
 	cargo build --profile dist --package hapta
 	install -D target/dist/hapta target/bench/hapta
 	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench bench
+
+soak: setup ## a thousand reloads of one gateway, which leave memory, descriptors, threads and mappings as they were
+	POCKETBASE=$(abspath $(POCKETBASE)) HAPTA_RELOADS=1000 \
+		cargo nextest run --package hapta-tests --no-capture reloads_leave_nothing_behind
 
 fuzz: cargo-fuzz ## the parsers against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
 	.ci/fuzz $(FUZZ_SECONDS)

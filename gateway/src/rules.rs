@@ -40,7 +40,7 @@ pub use manifest::{Hooks, Manifest, Removal};
 pub use problem::{LoadError, LoadProblem};
 pub use release::{Leaving, Released};
 pub use set::{Chain, Generation, GenerationError, OTHERS};
-pub use watch::{Watch, WatchError};
+pub use watch::{Watch, WatchError, Watching};
 
 use self::host::CallState;
 use crate::exchange::Exchange;

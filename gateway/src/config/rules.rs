@@ -4,10 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{ConfigError, collections, invalid, not_nothing, raw};
-use crate::rules::{Limits, MEMORY_CEILING, Settings, Source};
+use crate::rules::{Limits, MEMORY_CEILING, Settings, Source, Watching};
 
 /// How many instances the pool may be made for: each costs address space.
 const INSTANCES: std::ops::RangeInclusive<u32> = 1..=1_000;
+
+impl From<raw::Watching> for Watching {
+    fn from(raw: raw::Watching) -> Self {
+        match raw {
+            raw::Watching::Notify => Self::Notified,
+            raw::Watching::Poll => Self::Polling,
+        }
+    }
+}
 
 pub(super) fn instances(raw: &raw::Rules) -> Result<u32, ConfigError> {
     if INSTANCES.contains(&raw.instances) {

@@ -84,7 +84,7 @@ pub(super) async fn load(
 
 async fn try_load(engine: &Engine, source: &Source, read: &Read) -> Result<Rule, LoadProblem> {
     let unfit = |error: wasmtime::Error| LoadProblem::Unfit(format!("{error:#}"));
-    let component = lift(&read.bytes)?;
+    let component = lift(engine, &read.bytes)?;
     let (manifest, frozen) =
         snapshot::configure(engine, &component, &source.settings, &source.limits).await?;
     let frozen = Component::new(&engine.wasmtime, &frozen).map_err(unfit)?;
@@ -107,15 +107,21 @@ async fn try_load(engine: &Engine, source: &Source, read: &Read) -> Result<Rule,
 
 /// Makes a component of a core module that carries its WIT, as Rust for
 /// `wasm32-unknown-unknown` and C come out of their compilers.
-fn lift(bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
+fn lift(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
     let unfit = |error: &dyn std::fmt::Display| LoadProblem::Unfit(format!("{error:#}"));
     if !bytes.starts_with(CORE) {
         return Ok(bytes.to_vec());
     }
-    wit_component::ComponentEncoder::default()
-        .module(bytes)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| unfit(&error))
+    wasmtime::Module::validate(&engine.wasmtime, bytes).map_err(|error| unfit(&error))?;
+    // The encoder takes for granted that what a module says of its WIT is whole.
+    let encoded = std::panic::catch_unwind(|| {
+        let mut encoder = wit_component::ComponentEncoder::default().module(bytes)?;
+        encoder.encode()
+    });
+    match encoded {
+        Ok(component) => component.map_err(|error| unfit(&error)),
+        Err(_) => Err(unfit(&"what it says of its WIT cannot be read")),
+    }
 }
 
 /// Starts one instance: what the frozen component can't do, it shows here.
