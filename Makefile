@@ -58,7 +58,8 @@ bench: pocketbase rules test-rules ## speed, layer by layer: a table, and target
 	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench bench
 
 soak: setup ## a thousand reloads of one gateway, which leave memory, descriptors, threads and mappings as they were
-	POCKETBASE=$(abspath $(POCKETBASE)) HAPTA_RELOADS=1000 \
+	cargo build --profile dist --package hapta
+	POCKETBASE=$(abspath $(POCKETBASE)) HAPTA=$(abspath target/dist/hapta) HAPTA_RELOADS=1000 \
 		cargo nextest run --package hapta-tests --no-capture reloads_leave_nothing_behind
 
 fuzz: cargo-fuzz ## the parsers against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
