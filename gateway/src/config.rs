@@ -61,9 +61,11 @@ pub struct Serving {
     pub surface: Arc<Surface>,
 }
 
-/// The watcher's times.
+/// The watcher's ways and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WatchTimes {
+    /// Whether the system is asked to tell of changes.
+    pub how: rule_station::Watching,
     /// Files are read when nothing has changed for so long.
     pub debounce: Duration,
     /// Files are looked at this often, whatever was noticed.
@@ -154,6 +156,7 @@ impl Config {
             },
             instances: rules::instances(&raw.rules)?,
             watch: WatchTimes {
+                how: raw.rules.watch.into(),
                 debounce: raw.rules.debounce,
                 poll: raw.rules.poll,
             },
@@ -188,7 +191,10 @@ impl Config {
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
         note(self.sessions != other.sessions, "[sessions]");
         note(self.instances != other.instances, "rules.instances");
-        note(self.watch != other.watch, "rules.debounce or rules.poll");
+        note(
+            self.watch != other.watch,
+            "rules.watch, rules.debounce or rules.poll",
+        );
         note(self.log != other.log, "[log]");
         sections
     }

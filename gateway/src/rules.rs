@@ -52,7 +52,7 @@ pub use problem::{LoadError, LoadProblem};
 pub use release::{Leaving, Released};
 pub use set::{Generation, GenerationError, OTHERS};
 pub use tally::{Tallies, Tally, Told};
-pub use watch::{Watch, WatchError};
+pub use watch::{Watch, WatchError, Watching};
 
 use self::call::Before;
 use self::chain::{Ballot, Link, Seat};

@@ -24,7 +24,8 @@ mod value;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod bindings;
-#[cfg(target_family = "wasm")]
+// WASI's C library hands out the same free memory, so there the heap is its own.
+#[cfg(all(target_family = "wasm", not(target_os = "wasi")))]
 mod heap;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]

@@ -24,6 +24,8 @@ mod child;
 mod commands;
 /// What is let in by name, or only observed: routes, parameters, headers, keys.
 mod compat;
+/// Rules that break the rules of the sandbox itself, and loads that others bear.
+mod containment;
 /// The decision log and the security events.
 mod decisions;
 /// How many may come in at once, and how long anything may take.
@@ -84,3 +86,5 @@ mod told;
 mod values;
 /// Which PocketBase is spoken to, and what happens when another takes its place.
 mod versions;
+/// The ways in which files change, and when that is noticed.
+mod watcher;

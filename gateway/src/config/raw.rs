@@ -165,6 +165,7 @@ pub(super) struct Rules {
     pub(super) folder: Option<PathBuf>,
     pub(super) instances: u32,
     pub(super) list_scan: u32,
+    pub(super) watch: Watching,
     #[serde(with = "humantime_serde")]
     pub(super) debounce: Duration,
     #[serde(with = "humantime_serde")]
@@ -178,6 +179,14 @@ pub(super) struct Rules {
     pub(super) edits: ByteSize,
     pub(super) running: u32,
     pub(super) reads: u32,
+}
+
+/// `rules.watch`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Watching {
+    Notify,
+    Poll,
 }
 
 /// `[[rule]]`: a rule with an entry of its own. Limits left out are those of `[rules]`.
@@ -400,6 +409,7 @@ impl Default for Rules {
             folder: None,
             instances: 128,
             list_scan: 5_000,
+            watch: Watching::Notify,
             debounce: Duration::from_millis(100),
             poll: Duration::from_secs(10),
             cpu: limits.cpu,

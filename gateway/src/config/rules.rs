@@ -7,6 +7,7 @@ use super::{ConfigError, collections, invalid, not_nothing, raw};
 use crate::operation::OperationKind;
 use crate::rules::{
     Group, Isolation, Joined, Limits, MEMORY_CEILING, POCKETBASE, Powers, Scope, Settings, Source,
+    Watching,
 };
 
 /// How many instances of one rule may be made ahead: each keeps its memory.
@@ -17,6 +18,15 @@ const REUSE_CALLS: u32 = 256;
 
 /// How many instances the pool may be made for: each costs address space.
 const INSTANCES: std::ops::RangeInclusive<u32> = 1..=1_000;
+
+impl From<raw::Watching> for Watching {
+    fn from(raw: raw::Watching) -> Self {
+        match raw {
+            raw::Watching::Notify => Self::Notified,
+            raw::Watching::Poll => Self::Polling,
+        }
+    }
+}
 
 pub(super) fn instances(raw: &raw::Rules) -> Result<u32, ConfigError> {
     if INSTANCES.contains(&raw.instances) {

@@ -106,7 +106,7 @@ async fn try_load(
     read: &Read,
 ) -> Result<Arc<Rule>, LoadProblem> {
     let unfit = |error: wasmtime::Error| LoadProblem::Unfit(format!("{error:#}"));
-    let component = lift(&read.bytes)?;
+    let component = lift(engine, &read.bytes)?;
     let terms = Arc::new(source.terms());
     let settings = source.settings.as_str();
     let (manifest, component, each) =
@@ -148,15 +148,21 @@ async fn try_load(
 
 /// Makes a component of a core module that carries its WIT, as Rust for
 /// `wasm32-unknown-unknown` and C come out of their compilers.
-fn lift(bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
+fn lift(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
     let unfit = |error: &dyn std::fmt::Display| LoadProblem::Unfit(format!("{error:#}"));
     if !bytes.starts_with(CORE) {
         return Ok(bytes.to_vec());
     }
-    wit_component::ComponentEncoder::default()
-        .module(bytes)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| unfit(&error))
+    wasmtime::Module::validate(&engine.wasmtime, bytes).map_err(|error| unfit(&error))?;
+    // The encoder takes for granted that what a module says of its WIT is whole.
+    let encoded = std::panic::catch_unwind(|| {
+        let mut encoder = wit_component::ComponentEncoder::default().module(bytes)?;
+        encoder.encode()
+    });
+    match encoded {
+        Ok(component) => component.map_err(|error| unfit(&error)),
+        Err(_) => Err(unfit(&"what it says of its WIT cannot be read")),
+    }
 }
 
 /// Starts one instance: what the frozen component can't do, it shows here.
@@ -167,7 +173,7 @@ async fn smoke(engine: &Engine, rule: &Rule) -> Result<(), LoadProblem> {
 }
 
 impl Source {
-    fn terms(&self) -> Terms {
+    pub(super) fn terms(&self) -> Terms {
         Terms {
             name: self.name.as_str().into(),
             limits: self.limits.clone(),

@@ -228,6 +228,13 @@ impl MemoryLimit {
     }
 }
 
+impl MemoryLimit {
+    /// What is left, in bytes.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+}
+
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,

@@ -126,7 +126,7 @@ impl Files {
     /// Follows the files of a configuration from now on.
     pub(super) fn follow(config: &Config, file: Option<ConfigFile>) -> Self {
         let mut files = Self {
-            watch: Watch::new(config.watch.debounce, config.watch.poll),
+            watch: Watch::new(config.watch.how, config.watch.debounce, config.watch.poll),
             config: file,
         };
         files.watch_again(config);
