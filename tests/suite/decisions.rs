@@ -3,7 +3,6 @@
 mod streams;
 
 use std::fs;
-use std::path::Path;
 
 use hapta_tests::demo::{ALICE, PASSWORD, POST_OF_ALICE, record, records};
 use hapta_tests::{PocketBase, Program, Reply, Setup, Signal, Stage, TestGateway, eventually};
@@ -406,11 +405,7 @@ async fn line_of(gateway: &TestGateway, reply: &Reply, file: &str) -> Value {
 }
 
 fn lines(gateway: &TestGateway, file: &str) -> Vec<Value> {
-    lines_in(&gateway.folder().join(file))
-}
-
-fn lines_in(file: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap_or_default();
+    let text = text(gateway, file);
     // What is being written has no end yet.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let lines = whole.lines();
