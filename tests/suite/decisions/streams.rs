@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use hapta_tests::demo::{POST_OF_ALICE, record, records};
 use hapta_tests::{
@@ -54,6 +55,24 @@ async fn a_gateway_that_is_ended_in_order_has_written_all() {
     assert_eq!(ended.status, Some(0), "{}", ended.output);
     // A line is in one place.
     assert!(!ended.output.contains("\"message\":\"exchange\""));
+}
+
+#[tokio::test]
+async fn the_end_waits_for_the_last_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pipe, log) = pipe_in(folder.path());
+    let stage = Stage::with(|gateway| gateway.open("posts").also(&log)).await;
+    let asked = stage.guest().get(&records("posts")).await;
+    let mut stopping = tokio::spawn(stage.gateway.stop());
+    // Nobody reads the pipe: it would have ended long since, if it did not wait.
+    let ended = tokio::time::timeout(Duration::from_millis(300), &mut stopping).await;
+    assert!(ended.is_err(), "it ended without its last line");
+    let mut pipe = pipe::OpenOptions::new().open_receiver(pipe).expect("opens");
+    let mut text = String::new();
+    let read = tokio::time::timeout(PATIENCE, pipe.read_to_string(&mut text)).await;
+    read.expect("the log is closed").expect("reads");
+    assert!(text.contains(&id(&asked)), "{text}");
+    stopping.await.expect("no panic");
 }
 
 #[tokio::test]
