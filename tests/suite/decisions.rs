@@ -3,7 +3,6 @@
 mod streams;
 
 use std::fs;
-use std::path::Path;
 
 use hapta_tests::demo::{ALICE, PASSWORD, POST_OF_ALICE, record, records};
 use hapta_tests::{PocketBase, Program, Reply, Setup, Signal, Stage, TestGateway, eventually};
@@ -198,24 +197,26 @@ async fn what_may_be_an_attack_is_told_apart_and_joins_by_the_id() {
 #[tokio::test]
 async fn a_bad_token_that_is_taken_for_none_is_an_event_too() {
     let stage = Stage::with(|gateway| {
-        gateway
-            .open("posts")
-            .also(FILES)
-            .also("[sessions]\nbad_token = \"guest\"")
+        let gateway = gateway.open("posts").open("users").also(FILES);
+        gateway.also("[sessions]\nbad_token = \"guest\"")
     })
     .await;
-    let reply = stage
-        .guest()
-        .get(&records("posts"))
-        .token("no.good.token")
-        .await;
-    reply.expect(200);
-    let line = event(&stage.gateway, &reply).await;
-    assert_eq!(
-        (&line["event"], &line["code"]),
-        (&json!("token_refused"), &json!("bad_token"))
-    );
-    assert_eq!(decision(&stage.gateway, &reply).await["verdict"], "allowed");
+    let guest = stage.guest();
+    let refresh = "/api/collections/users/auth-refresh";
+    let read = guest.get(&records("posts")).token("no.good.token").await;
+    let refreshed = guest.post(refresh).token("no.good.token").await;
+    // To come without one is nothing special.
+    guest.post(refresh).await.refused(401);
+    for (reply, status, verdict) in [(&read, 200, "allowed"), (&refreshed, 401, "refused")] {
+        assert_eq!(reply.status, status);
+        let line = event(&stage.gateway, reply).await;
+        assert_eq!(
+            (&line["event"], &line["code"]),
+            (&json!("token_refused"), &json!("bad_token"))
+        );
+        assert_eq!(decision(&stage.gateway, reply).await["verdict"], verdict);
+    }
+    assert_eq!(lines(&stage.gateway, "security.log").len(), 2);
 }
 
 #[tokio::test]
@@ -406,11 +407,7 @@ async fn line_of(gateway: &TestGateway, reply: &Reply, file: &str) -> Value {
 }
 
 fn lines(gateway: &TestGateway, file: &str) -> Vec<Value> {
-    lines_in(&gateway.folder().join(file))
-}
-
-fn lines_in(file: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap_or_default();
+    let text = text(gateway, file);
     // What is being written has no end yet.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let lines = whole.lines();

@@ -167,10 +167,14 @@ impl Stream {
             queue.lost.queue += 1;
             "queue"
         } else {
+            // The thread sleeps only when there is nothing.
+            let may_sleep = queue.lines.is_empty();
             queue.weight += weight;
             queue.lines.push_back(entry);
             drop(queue);
-            self.shared.changed.notify_one();
+            if may_sleep {
+                self.shared.changed.notify_one();
+            }
             return;
         };
         drop(queue);

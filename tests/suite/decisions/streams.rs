@@ -2,32 +2,34 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use hapta_tests::demo::{POST_OF_ALICE, record, records};
 use hapta_tests::{
-    ADMIN_KEY, Client, PocketBase, Program, RecordingProxy, Setup, Signal, Stage, eventually,
-    free_address,
+    ADMIN_KEY, Client, PATIENCE, PocketBase, Program, RecordingProxy, Reply, Setup, Signal, Stage,
+    eventually, free_address,
 };
 use serde_json::{Value, json};
-use tokio::io::AsyncBufReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt};
+use tokio::net::unix::pipe;
 
-use super::{LOGIN, lines_in};
+use super::LOGIN;
 use crate::commands::HAPTA;
 
 #[tokio::test]
 async fn a_gateway_that_is_ended_in_order_has_written_all() {
     let pocketbase = PocketBase::start().await;
     let proxy = RecordingProxy::before(pocketbase.address()).await;
-    let (folder, log) = log_in_a_folder();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pipe, log) = pipe_in(folder.path());
     let setup = Setup::before(proxy.address()).open("posts").also(&log);
     let process = Program::new(HAPTA, setup).serve().await;
     let guest = process.client();
     let mut ids = Vec::new();
-    for _ in 0..200 {
-        let reply = guest.get("/no/such/route").await;
-        ids.push(reply.header("x-request-id").expect("an id").to_owned());
+    for _ in 0..50 {
+        ids.push(id(&guest.get("/no/such/route").await));
     }
     // One is still under way when the end is asked for.
     let post = record("posts", POST_OF_ALICE);
@@ -37,17 +39,40 @@ async fn a_gateway_that_is_ended_in_order_has_written_all() {
     process.signal(Signal::TERM);
     process.said("\"message\":\"ending\"").await;
     drop(held);
-    let last = last.await.expect("no panic");
-    ids.push(last.header("x-request-id").expect("an id").to_owned());
+    ids.push(id(&last.await.expect("no panic")));
+    // Only now somebody reads the pipe, so that no line was written before.
+    let mut pipe = pipe::OpenOptions::new().open_receiver(pipe).expect("opens");
+    let mut text = String::new();
+    let read = tokio::time::timeout(PATIENCE, pipe.read_to_string(&mut text)).await;
+    read.expect("the gateway ends").expect("reads");
+    let written = text.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        line["request.id"].as_str().expect("an id").to_owned()
+    });
+    let written: Vec<String> = written.collect();
+    assert_eq!(written, ids);
     let ended = process.ended().await;
     assert_eq!(ended.status, Some(0), "{}", ended.output);
-    let written: Vec<_> = lines_in(&folder.path().join("decisions.log"))
-        .iter()
-        .map(|line| line["request.id"].as_str().expect("an id").to_owned())
-        .collect();
-    assert_eq!(written, ids);
     // A line is in one place.
     assert!(!ended.output.contains("\"message\":\"exchange\""));
+}
+
+#[tokio::test]
+async fn the_end_waits_for_the_last_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pipe, log) = pipe_in(folder.path());
+    let stage = Stage::with(|gateway| gateway.open("posts").also(&log)).await;
+    let asked = stage.guest().get(&records("posts")).await;
+    let mut stopping = tokio::spawn(stage.gateway.stop());
+    // Nobody reads the pipe: it would have ended long since, if it did not wait.
+    let ended = tokio::time::timeout(Duration::from_millis(300), &mut stopping).await;
+    assert!(ended.is_err(), "it ended without its last line");
+    let mut pipe = pipe::OpenOptions::new().open_receiver(pipe).expect("opens");
+    let mut text = String::new();
+    let read = tokio::time::timeout(PATIENCE, pipe.read_to_string(&mut text)).await;
+    read.expect("the log is closed").expect("reads");
+    assert!(text.contains(&id(&asked)), "{text}");
+    stopping.await.expect("no panic");
 }
 
 #[tokio::test]
@@ -85,12 +110,13 @@ async fn without_files_both_are_lines_among_the_others() {
 #[tokio::test]
 async fn a_full_queue_holds_nobody_up_and_what_was_lost_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
-    let pipe = folder.path().join("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.expect("there is mkfifo").success());
-    let log = format!("[log]\ndecisions = {}\nqueue = 1", quoted(&pipe));
+    let (pipe, log) = pipe_in(folder.path());
     // Nobody reads the pipe.
-    let stage = Stage::with(|gateway| gateway.open("posts").also(&log)).await;
+    let stage = Stage::with(|gateway| {
+        let gateway = gateway.open("posts").also(&log);
+        gateway.also("[log]\nqueue = 1")
+    })
+    .await;
     for _ in 0..20 {
         stage.guest().get(&records("posts")).await.expect(200);
     }
@@ -194,18 +220,25 @@ async fn a_log_that_can_not_be_written_stops_the_start_and_a_check_makes_none() 
         checked.output
     );
 
-    let (folder, log) = log_in_a_folder();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = quoted(&folder.path().join("decisions.log"));
+    let log = format!("[log]\ndecisions = {file}");
     let checked = Program::new(HAPTA, before().also(&log)).run("check").await;
     assert_eq!(checked.status, Some(0), "{}", checked.output);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
-/// A folder that outlives the gateway, and the settings for a log in it.
-fn log_in_a_folder() -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("decisions.log");
-    let log = format!("[log]\ndecisions = {}", quoted(&file));
-    (folder, log)
+/// A pipe in this folder, and the settings for a decision log in it.
+fn pipe_in(folder: &Path) -> (PathBuf, String) {
+    let pipe = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("there is mkfifo").success());
+    let log = format!("[log]\ndecisions = {}", quoted(&pipe));
+    (pipe, log)
+}
+
+fn id(reply: &Reply) -> String {
+    reply.header("x-request-id").expect("an id").to_owned()
 }
 
 fn quoted(path: &Path) -> String {
