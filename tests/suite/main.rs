@@ -44,6 +44,8 @@ mod faults;
 mod filters;
 /// Rules that are heard as one, and rules that are not heard.
 mod groups;
+/// Rules whose runtime is an interpreter, or wants WASI.
+mod guests;
 /// Whose memory a call of a rule has.
 mod instances;
 /// The limits of rules, each at its edge.
