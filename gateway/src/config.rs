@@ -9,6 +9,7 @@ mod pocketbase;
 mod raw;
 mod rules;
 mod server;
+mod state;
 mod surface;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub use server::{Admin, Server, Tls};
 
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
-use crate::{rules as rule_station, sessions};
+use crate::{rules as rule_station, sessions, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub rules: rule_station::Settings,
     /// How many calls of rules may run at once, over all.
     pub instances: u32,
+    /// From `[state]`.
+    pub state: state_folder::Settings,
     /// When changed files are looked at.
     pub watch: WatchTimes,
     /// What needs no start to take effect.
@@ -149,6 +152,7 @@ impl Config {
                 bad_token: raw.sessions.bad_token.into(),
             },
             instances: rules::instances(&raw.rules)?,
+            state: state::resolve(raw.state, folder)?,
             watch: WatchTimes {
                 debounce: raw.rules.debounce,
                 poll: raw.rules.poll,
@@ -182,6 +186,7 @@ impl Config {
         note(self.admin != other.admin, "[admin]");
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
         note(self.sessions != other.sessions, "[sessions]");
+        note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");
         note(self.watch != other.watch, "rules.debounce or rules.poll");
         sections

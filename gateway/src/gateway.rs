@@ -10,6 +10,7 @@ use crate::config::{Config, Server, Serving};
 use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS};
 use crate::schema::Schema;
 use crate::sessions::Sessions;
+use crate::state::State;
 use crate::telemetry::{Metrics, Observed};
 use crate::upstream::{Upstream, UpstreamError};
 
@@ -23,6 +24,8 @@ pub struct Gateway {
     pub metrics: Metrics,
     /// Keeps what was let in without being named.
     pub observed: Observed,
+    /// What outlives it; none where there is no folder for it.
+    pub state: Option<Arc<State>>,
     /// The bounds of the doors.
     pub server: Server,
     /// A permit for each request that may be under way.
@@ -80,7 +83,11 @@ impl Gateway {
     /// # Errors
     ///
     /// PocketBase being away, an exposed collection it doesn't have, a rule that can't serve.
-    pub async fn build(config: Config, upstream: Arc<Upstream>) -> Result<Arc<Self>, BuildError> {
+    pub async fn build(
+        config: Config,
+        upstream: Arc<Upstream>,
+        state: Option<Arc<State>>,
+    ) -> Result<Arc<Self>, BuildError> {
         let schema = upstream.reload_schema().await?;
         check_collections(&config, &schema)?;
         let engine = Engine::new(config.instances)?;
@@ -94,6 +101,7 @@ impl Gateway {
             upstream,
             metrics,
             observed: Observed::default(),
+            state,
             under_way: Arc::new(Semaphore::new(config.server.max_requests)),
             server: config.server.clone(),
             engine,

@@ -11,7 +11,7 @@
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
 //!   [`schema`], [`filter`], [`record`], [`surface`]
-//! - under the stations: [`upstream`]
+//! - under the stations: [`upstream`]; [`state`], the folder of what outlives the gateway
 //! - the stations: [`sessions`], [`rules`]
 //! - the conductor: [`gateway`], [`pipeline`]
 //! - the doors: [`doors`]
@@ -41,6 +41,7 @@ pub mod record;
 pub mod schema;
 pub mod surface;
 
+pub mod state;
 pub mod upstream;
 
 pub mod rules;

@@ -23,6 +23,7 @@ pub use tls::TlsError;
 
 use crate::config::{Config, Environment, Server};
 use crate::gateway::{BuildError, Gateway};
+use crate::state::{State, StateError};
 use crate::upstream::{ChildError, Forwarding, Unsupported, Upstream, UpstreamError};
 use crate::{admin, doors, pipeline};
 
@@ -78,6 +79,9 @@ pub enum StartError {
     /// It is one that the gateway does not speak to.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// The folder that was named for what outlives the gateway.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// What was asked for can't be served.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -117,8 +121,10 @@ pub async fn start(config: Config, file: Option<ConfigFile>) -> Result<Running, 
 ///
 /// As [`start`].
 pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
+    // A check leaves everything as it is, so it makes no folder and holds none.
+    let state = State::visit(&config.state.folder)?.map(Arc::new);
     let child = Supervised::start(&config)?;
-    let loaded = load(&config).await;
+    let loaded = load(&config, state).await;
     child.end().await;
     if let Some(tls) = &config.server.tls {
         tls::acceptor(tls)?;
@@ -129,7 +135,8 @@ pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
 async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, StartError> {
     // Watching begins before loading, so that a change in between is noticed.
     let files = reload::Files::follow(&config, file);
-    let gateway = load(&config).await?;
+    let state = open_state(&config)?.map(Arc::new);
+    let gateway = load(&config, state).await?;
 
     // Everything that can fail comes before anything is served.
     let listener = bind(config.server.listen).await?;
@@ -200,12 +207,28 @@ fn layered(gateway: &Arc<Gateway>, server: &Server) -> axum::Router {
 }
 
 /// Waits for PocketBase and builds the gateway.
-async fn load(config: &Config) -> Result<Arc<Gateway>, StartError> {
+async fn load(config: &Config, state: Option<Arc<State>>) -> Result<Arc<Gateway>, StartError> {
     let upstream = Upstream::new(config.pocketbase.upstream.clone());
     until_ready(&upstream).await?;
-    let gateway = Gateway::build(config.clone(), Arc::clone(&upstream)).await?;
+    let gateway = Gateway::build(config.clone(), Arc::clone(&upstream), state).await?;
     report_forwarding(&upstream, config).await;
     Ok(gateway)
+}
+
+/// The folder of what outlives the gateway. Where none was asked for, and there
+/// can't be one, the gateway goes without.
+fn open_state(config: &Config) -> Result<Option<State>, StateError> {
+    match State::open(&config.state.folder) {
+        Ok(state) => Ok(Some(state)),
+        Err(error @ StateError::Folder { .. }) if !config.state.is_named => {
+            tracing::warn!(
+                %error,
+                "going without: no generation is kept, so there is no going back to one, and no emergency deny; name a folder with [state] folder"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Supervised {

@@ -38,6 +38,8 @@ pub(super) struct File {
     pub(super) compat: Compat,
     #[serde(default)]
     pub(super) strict: Strict,
+    #[serde(default)]
+    pub(super) state: State,
 }
 
 /// `[server]`: where clients connect.
@@ -237,6 +239,15 @@ pub(super) struct Compat {
     pub(super) answer: Vec<String>,
 }
 
+/// `[state]`: what outlives the gateway.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct State {
+    /// None: the default, and going without where there can't be one.
+    pub(super) folder: Option<PathBuf>,
+    pub(super) generations: usize,
+}
+
 /// `[strict]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -257,6 +268,15 @@ impl Default for Expand {
     fn default() -> Self {
         let ExpandBounds { paths, depth, many } = ExpandBounds::default();
         Self { paths, depth, many }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            generations: 10,
+        }
     }
 }
 

@@ -99,6 +99,18 @@ fn a_rule_has_the_limits_of_all_but_for_its_own() {
 }
 
 #[test]
+fn a_state_folder_that_is_named_is_one_that_must_work() {
+    let state = parse("").unwrap().state;
+    assert_eq!(state.folder, Path::new("/etc/hapta/hapta_state"));
+    assert!(!state.is_named && state.generations == 10);
+    let state = parse("[state]\nfolder = \"/var/lib/hapta\"").unwrap().state;
+    assert_eq!(state.folder, Path::new("/var/lib/hapta"));
+    assert!(state.is_named);
+    refuses("[state]\nfolder = \"\"", "state.folder");
+    refuses("[state]\ngenerations = 0", "state.generations");
+}
+
+#[test]
 fn the_original_environment_wins_over_the_file() {
     let environment = Environment {
         db_url: Some("http://10.0.0.1:80".to_owned()),
@@ -191,6 +203,7 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.sessions, default.sessions);
     assert_eq!(example.instances, default.instances);
     assert_eq!(example.watch, default.watch);
+    assert_eq!(example.state, default.state);
     assert_eq!(example.serving, default.serving);
     assert_eq!(example.rules.limits, default.rules.limits);
     assert_eq!(
