@@ -10,7 +10,7 @@
 //! # The modules, in reading order
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
-//!   [`schema`], [`filter`], [`record`], [`surface`]
+//!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`]
 //! - under the stations: [`upstream`]; [`state`], the folder of what outlives the gateway
 //! - the stations: [`sessions`], [`rules`]
 //! - the conductor: [`gateway`], [`pipeline`]
@@ -33,6 +33,7 @@
 //!
 //! The test of the house (`tests/suite/tidy.rs`) holds who may name whom.
 
+pub mod deny;
 pub mod exchange;
 pub mod filter;
 pub mod operation;

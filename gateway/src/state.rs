@@ -4,13 +4,19 @@
 //! One gateway holds the folder at a time. The commands of its operator visit
 //! it, whether or not a gateway runs: see [`State::visit`].
 
+mod control;
 mod key;
+mod report;
+pub(crate) mod sealed;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use control::{Asked, CONTROL, Control, Removed};
+pub use report::{Alarm, Refused, Report, ReportedRule};
 
 use self::key::Key;
 
@@ -30,7 +36,7 @@ pub struct State {
     folder: PathBuf,
     key: Key,
     /// Held by a gateway as long as it lives; none for visitors.
-    _held: Option<Held>,
+    held: Option<Held>,
 }
 
 /// The folder can't be used, or something in it can't.
@@ -43,6 +49,17 @@ pub enum StateError {
         folder: PathBuf,
         /// The system's own words.
         problem: io::Error,
+    },
+    /// Whoever can write there can take away what commands asked for.
+    #[error(
+        "others may write the state folder {} (mode {mode:o}); chmod 700 it, or name a folder in it that is not there yet",
+        folder.display()
+    )]
+    Open {
+        /// As configured.
+        folder: PathBuf,
+        /// Its permissions.
+        mode: u32,
     },
     /// By a gateway that runs.
     #[error(
@@ -82,6 +99,14 @@ pub enum StateError {
         .0.display()
     )]
     Broken(PathBuf),
+    /// Sealed by this folder's key, and yet not to be understood.
+    #[error("{} was written by another version of the gateway: {problem}", file.display())]
+    OtherVersion {
+        /// In the state folder.
+        file: PathBuf,
+        /// Which part.
+        problem: serde_json::Error,
+    },
 }
 
 /// Two locks. Gateways exclude each other by the first. By the second, visitors
@@ -112,6 +137,11 @@ impl State {
             .mode(0o700)
             .create(folder)
             .map_err(failed)?;
+        let mode = fs::metadata(folder).map_err(failed)?.mode() & 0o777;
+        if mode & 0o022 != 0 {
+            let folder = folder.to_owned();
+            return Err(StateError::Open { folder, mode });
+        }
         let gateways = lock_file(&folder.join(GATEWAYS)).map_err(failed)?;
         match gateways.try_lock() {
             Ok(()) => {}
@@ -124,7 +154,7 @@ impl State {
         let state = Self {
             folder: folder.to_owned(),
             key: Key::load_or_make(&folder.join(KEY))?,
-            _held: Some(Held {
+            held: Some(Held {
                 _gateways: gateways,
                 _alive: alive,
             }),
@@ -144,7 +174,7 @@ impl State {
             Ok(Some(key)) => Ok(Some(Self {
                 folder: folder.to_owned(),
                 key,
-                _held: None,
+                held: None,
             })),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
@@ -158,6 +188,12 @@ impl State {
             return false;
         };
         matches!(alive.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Whether it is held by this value, and not only visited.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.held.is_some()
     }
 
     /// Where it is.

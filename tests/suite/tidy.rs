@@ -46,6 +46,7 @@ const LAYERS: &[Layer] = &[
             "filter",
             "record",
             "surface",
+            "deny",
         ],
         among_themselves: true,
     },

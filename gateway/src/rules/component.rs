@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use wasmtime::Store;
 use wasmtime::component::Component;
@@ -14,7 +15,7 @@ use super::engine::Engine;
 use super::host::CallState;
 use super::manifest::Manifest;
 use super::problem::{FILE_BYTES, LoadError, LoadProblem};
-use super::{Dossier, Limits, Settings, snapshot, store};
+use super::{Dossier, Limits, snapshot, store};
 use crate::exchange::Exchange;
 
 /// How a core module begins; a component has another version and layer here.
@@ -35,7 +36,7 @@ pub struct Rule {
 }
 
 /// What to load: a file, and how.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Names the rule in the configuration, the log and the metrics.
     pub name: String,
@@ -155,19 +156,6 @@ impl Source {
             hash.update(part);
         }
         hex(hash.finish().as_ref())
-    }
-}
-
-impl Settings {
-    /// What to load for a file that was dropped into the folder.
-    pub(super) fn dropped_in(&self, file: PathBuf) -> Source {
-        let name = name_of(&file);
-        Source {
-            name,
-            file,
-            settings: "{}".to_owned(),
-            limits: self.limits.clone(),
-        }
     }
 }
 

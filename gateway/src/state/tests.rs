@@ -60,6 +60,17 @@ fn a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_folder_that_others_can_write_is_refused() {
+    let folder = Folder::new("open-folder");
+    fs::create_dir(&folder.0).unwrap();
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o770)).unwrap();
+    let error = State::open(&folder.0).unwrap_err().to_string();
+    assert!(error.contains("mode 770"), "{error}");
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+    State::open(&folder.0).unwrap();
+}
+
+#[test]
 fn one_gateway_at_a_time_holds_the_folder_and_visitors_see_whether_one_does() {
     let folder = Folder::new("held");
     assert!(State::visit(&folder.0).unwrap().is_none());
