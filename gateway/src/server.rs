@@ -137,6 +137,7 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
     let files = reload::Files::follow(&config, file);
     let state = open_state(&config)?.map(Arc::new);
     let gateway = load(&config, state).await?;
+    gateway.say().await;
 
     // Everything that can fail comes before anything is served.
     let listener = bind(config.server.listen).await?;
@@ -177,6 +178,7 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         files,
         stop.clone(),
     ));
+    tasks.spawn(reload::follow_commands(Arc::clone(&gateway), stop.clone()));
     tasks.close();
     let scheme = if config.server.tls.is_some() {
         "https"

@@ -3,7 +3,7 @@
 mod metrics;
 mod observed;
 
-pub use metrics::{ExchangeLabels, Metrics, ReloadLabels, RuleLabels, UnnamedLabels};
+pub use metrics::{DeniedLabels, ExchangeLabels, Metrics, ReloadLabels, RuleLabels, UnnamedLabels};
 pub use observed::{Noted, Observed};
 
 use std::io::IsTerminal;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 
 /// The whole file.
@@ -163,6 +164,9 @@ pub(super) struct Rules {
     pub(super) folder: Option<PathBuf>,
     pub(super) instances: u32,
     pub(super) list_scan: u32,
+    pub(super) last_good: bool,
+    pub(super) alarm_faults: usize,
+    pub(super) go_back: Option<GoBack>,
     #[serde(with = "humantime_serde")]
     pub(super) debounce: Duration,
     #[serde(with = "humantime_serde")]
@@ -175,6 +179,16 @@ pub(super) struct Rules {
     pub(super) host_calls: u32,
     pub(super) edits: ByteSize,
     pub(super) running: u32,
+}
+
+/// `[rules.go_back]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct GoBack {
+    pub(super) faults: usize,
+    pub(super) principals: usize,
+    #[serde(with = "humantime_serde")]
+    pub(super) within: Duration,
 }
 
 /// `[[rule]]`: a rule with an entry of its own. Limits left out are those of `[rules]`.
@@ -271,6 +285,16 @@ impl Default for Expand {
     }
 }
 
+impl Default for GoBack {
+    fn default() -> Self {
+        Self {
+            faults: 50,
+            principals: 5,
+            within: Duration::from_mins(1),
+        }
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
         Self {
@@ -348,6 +372,9 @@ impl Default for Rules {
             folder: None,
             instances: 128,
             list_scan: 5_000,
+            last_good: false,
+            alarm_faults: AlarmSettings::default().faults,
+            go_back: None,
             debounce: Duration::from_millis(100),
             poll: Duration::from_secs(10),
             cpu: limits.cpu,

@@ -6,7 +6,7 @@ use super::{ConfigError, invalid, raw};
 use crate::state::Settings;
 
 /// Where it is unless the file says otherwise.
-const FOLDER: &str = "hapta_state";
+pub(super) const FOLDER: &str = "hapta_state";
 
 /// How many generations may be kept: each has its rules' files.
 const GENERATIONS: std::ops::RangeInclusive<usize> = 1..=1_000;

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::{Request, Response};
 use crate::error::{Error, cut};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Seen};
 use crate::operation::OperationKind;
 use crate::rules::{Dossier, RuleError};
 use crate::surface::Unnamed;
-use crate::telemetry::{ExchangeLabels, Noted, RuleLabels, UnnamedLabels};
+use crate::telemetry::{DeniedLabels, ExchangeLabels, Noted, RuleLabels, UnnamedLabels};
 
 /// What servers write for a client that did not wait; nobody is sent it.
 const CLIENT_GONE: u16 = 499;
@@ -74,7 +74,7 @@ impl<'a> Trace<'a> {
 
     /// Takes down that a write was done and is not shown, and why.
     pub(super) fn withhold(&mut self, error: &RuleError) {
-        count_refusal(self.gateway, error);
+        self.count_refusal(error);
         self.withheld = Some(("withheld".to_owned(), error.to_string()));
     }
 
@@ -106,9 +106,7 @@ impl<'a> Trace<'a> {
                 refusal: None,
             },
             Err(error) => {
-                if let Error::Rule(error) = error {
-                    count_refusal(self.gateway, error);
-                }
+                self.count(error);
                 let told = error.told();
                 Ended {
                     status: told.status.as_u16(),
@@ -116,6 +114,43 @@ impl<'a> Trace<'a> {
                 }
             }
         });
+    }
+}
+
+impl Trace<'_> {
+    fn count(&self, error: &Error) {
+        match error {
+            Error::Rule(error) => self.count_refusal(error),
+            Error::Closed(deny) => {
+                let by = deny.kind();
+                let denied = &self.gateway.metrics.denied;
+                denied.get_or_create(&DeniedLabels { by }).inc();
+            }
+            // Whatever it was, it happened.
+            Error::Written(error) => self.count(error),
+            _ => {}
+        }
+    }
+
+    fn count_refusal(&self, error: &RuleError) {
+        let (rule, code) = match error {
+            RuleError::Denied { rule, .. } => (rule.as_str(), "denied"),
+            RuleError::Faulted { rule, fault } => {
+                self.gateway.note_fault(&Seen {
+                    generation: self.generation,
+                    principal: self.principal.as_deref(),
+                    fault,
+                });
+                (rule.as_str(), fault.code())
+            }
+            RuleError::Busy { rule } => (rule.as_str(), "busy"),
+            RuleError::Unexposed { .. } => ("", "unexposed"),
+        };
+        let labels = RuleLabels {
+            rule: rule.to_owned(),
+            code,
+        };
+        self.gateway.metrics.rules.get_or_create(&labels).inc();
     }
 }
 
@@ -163,20 +198,6 @@ impl Drop for Trace<'_> {
             "exchange",
         );
     }
-}
-
-fn count_refusal(gateway: &Gateway, error: &RuleError) {
-    let (rule, code) = match error {
-        RuleError::Denied { rule, .. } => (rule.as_str(), "denied"),
-        RuleError::Faulted { rule, fault } => (rule.as_str(), fault.code()),
-        RuleError::Busy { rule } => (rule.as_str(), "busy"),
-        RuleError::Unexposed { .. } => ("", "unexposed"),
-    };
-    let labels = RuleLabels {
-        rule: rule.to_owned(),
-        code,
-    };
-    gateway.metrics.rules.get_or_create(&labels).inc();
 }
 
 fn next_id() -> String {
