@@ -24,6 +24,8 @@ mod child;
 mod commands;
 /// What is let in by name, or only observed: routes, parameters, headers, keys.
 mod compat;
+/// Denying in an emergency: a collection, a user, an address.
+mod denying;
 /// How many may come in at once, and how long anything may take.
 mod doors;
 /// The environment variables of the original.
@@ -38,6 +40,8 @@ mod faithful;
 mod faults;
 /// What a filter means to PocketBase before and after the gateway printed it.
 mod filters;
+/// Generations: the last ones are kept, and operators go back to them.
+mod generations;
 /// The limits of rules, each at its edge.
 mod limits;
 /// The dashboard and the public folder.
