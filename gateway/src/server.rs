@@ -23,7 +23,7 @@ pub use tls::TlsError;
 
 use crate::config::{Config, Environment, Server};
 use crate::gateway::{BuildError, Gateway};
-use crate::state::{State, StateError};
+use crate::state::{Control, State, StateError};
 use crate::upstream::{ChildError, Forwarding, Unsupported, Upstream, UpstreamError};
 use crate::{admin, doors, pipeline};
 
@@ -123,6 +123,14 @@ pub async fn start(config: Config, file: Option<ConfigFile>) -> Result<Running, 
 pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
     // A check leaves everything as it is, so it makes no folder and holds none.
     let state = State::visit(&config.state.folder)?.map(Arc::new);
+    if let Some(state) = &state
+        && let Some(generation) = Control::load(state)?.control.pinned
+    {
+        tracing::warn!(
+            generation,
+            "pinned: a start serves that generation, and not the files that are checked here"
+        );
+    }
     let child = Supervised::start(&config)?;
     let loaded = load(&config, state).await;
     child.end().await;

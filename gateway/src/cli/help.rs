@@ -19,7 +19,7 @@ Examples:
   hapta check --config /etc/hapta/hapta.toml && systemctl reload hapta
 
 With [pocketbase.run] a PocketBase is started for the check: not while one runs.
-A pinned generation is not looked at: the files are.
+What is checked are the files, also where a generation is pinned.
 
 ",
     environment!()

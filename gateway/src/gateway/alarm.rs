@@ -17,7 +17,7 @@ use crate::state::Alarm;
 /// How many faults are too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmSettings {
-    /// Within [`ALARM_WINDOW`]; at least 1.
+    /// Within a minute; at least 1.
     pub faults: usize,
     /// None: what is in force stays, whatever it does.
     pub go_back: Option<GoBack>,
@@ -54,7 +54,7 @@ pub(crate) enum Verdict {
     Nothing,
     /// Somebody should look.
     Alarm {
-        /// Within [`ALARM_WINDOW`], as far as they are counted.
+        /// Within a minute, as far as they are counted.
         faults: usize,
     },
     /// Also, and the generation before should come into force.

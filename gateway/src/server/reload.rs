@@ -74,6 +74,8 @@ pub(super) async fn follow_commands(gateway: Arc<Gateway>, stop: CancellationTok
     for error in watch.follow(gateway.control_file().as_ref()) {
         tracing::warn!(%error);
     }
+    // What was asked for before anybody watched.
+    gateway.take_control().await;
     loop {
         let mut goes_back = false;
         tokio::select! {

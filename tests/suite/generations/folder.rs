@@ -84,6 +84,8 @@ async fn a_control_that_was_changed_is_told_and_not_heard() {
     // Neither does a command write over it, nor a start begin without it.
     let more = hapta(&stage.gateway, &["deny", "remove", "collection:posts"]).await;
     crate::commands::refused(&more, &["control.json", "not used"]);
+    let checked = hapta(&stage.gateway, &["check"]).await;
+    crate::commands::refused(&checked, &["control.json", "not used"]);
     let said = hapta(&stage.gateway, &["status"]).await;
     assert!(
         said.status == Some(1) && said.output.contains("control.json"),

@@ -67,6 +67,12 @@ async fn a_pinned_generation_holds_across_a_restart() {
     let first = common.setup("allow_all").start().await;
     let pinned = hapta(&first, &["rules", "pin"]).await;
     assert_eq!(pinned.status, Some(0), "{}", pinned.output);
+    let checked = hapta(&first, &["check"]).await;
+    assert!(
+        checked.status == Some(0) && checked.output.contains("pinned"),
+        "{}",
+        checked.output
+    );
     first.stop().await;
     // Whatever the files say, and even if they are none.
     for setup in [common.setup("deny_all"), common.broken()] {
