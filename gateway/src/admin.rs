@@ -109,7 +109,14 @@ async fn guard(
 
 async fn ready(State(admin): State<Admin>) -> Response {
     match admin.gateway.upstream.health().await {
-        Ok(()) => "ready\n".into_response(),
+        // Whoever is degraded serves all the same: what routes requests must keep it.
+        Ok(()) => match admin.gateway.degraded() {
+            Some(_) => {
+                "degraded: the files can't be served, so the last good generation is; see /status\n"
+                    .into_response()
+            }
+            None => "ready\n".into_response(),
+        },
         Err(error) => {
             tracing::warn!(%error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "PocketBase is away\n").into_response()
@@ -118,20 +125,17 @@ async fn ready(State(admin): State<Admin>) -> Response {
 }
 
 async fn status(State(admin): State<Admin>) -> Response {
-    let in_force = admin.gateway.in_force();
-    let rules: Vec<Value> = in_force
-        .generation
-        .rules()
-        .map(|rule| json!({ "name": rule.name, "digest": rule.digest }))
-        .collect();
-    let body = json!({
+    let report = admin.gateway.report();
+    let mut body = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pocketbase": pocketbase(&admin.gateway),
-        "generation": in_force.generation.number,
-        "digest": in_force.generation.digest,
-        "rules": rules,
         "lastReloadFailure": admin.gateway.reload_failure(),
     });
+    if let (Value::Object(body), Ok(Value::Object(report))) =
+        (&mut body, serde_json::to_value(report))
+    {
+        body.extend(report);
+    }
     (
         [(header::CONTENT_TYPE, "application/json")],
         body.to_string(),

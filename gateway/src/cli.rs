@@ -1,28 +1,22 @@
 //! The command line. Its help is where many meet Hapta first.
 
 mod check;
+mod deny;
+mod help;
+mod place;
+mod rules;
 mod serve;
+mod status;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::Environment;
 use crate::server::{ConfigFile, Overrides};
 use crate::telemetry::{LogFormat, start_logging};
-
-/// What both commands say of the environment; a macro, since only literals can
-/// be put together at compile time.
-macro_rules! environment {
-    () => {
-        "\
-Environment, over the file: DB_URL, ADMIN_EMAIL, ADMIN_PASSWORD (the gateway's
-superuser), HAPTA_ADMIN_KEY (opens the admin listener), SSL_ENABLED (true or
-false), JWT_SECRET (checked; for rolling sessions to come), RUST_LOG (what is
-logged; \"info\" by default)."
-    };
-}
 
 /// A policy gateway for PocketBase, whose rules are WebAssembly components.
 ///
@@ -44,39 +38,34 @@ enum Command {
     /// Configuration and rules are followed: change a file and it takes effect,
     /// or is refused in the log while what was in force stays. SIGHUP reads
     /// everything again; SIGTERM or Ctrl-C ends gracefully.
-    #[command(after_help = SERVE_EXAMPLES)]
+    #[command(after_help = help::SERVE)]
     Serve(Options),
     /// Check: load everything as `serve` would, say what is wrong, and stop.
     ///
     /// Ends with status 0 if `serve` would start, 1 if it would not.
-    #[command(after_help = CHECK_EXAMPLES)]
+    #[command(after_help = help::CHECK)]
     Check(Options),
+    /// Status: tell what is in force, and what is wrong.
+    ///
+    /// Ends with status 0 if all is well, 1 if the gateway is degraded, its rules
+    /// fail too often or its state folder is damaged, 2 if it does not run.
+    #[command(after_help = help::STATUS)]
+    Status(status::Options),
+    /// Rules: what was in force, what changed, and going back to it.
+    ///
+    /// A generation is a set of rules that was in force, with their settings and
+    /// limits, and which collections they judge. The last ones are kept in the state
+    /// folder. These commands work whether or not a gateway runs; they must run as
+    /// the gateway's own user.
+    #[command(subcommand, after_help = help::RULES)]
+    Rules(rules::Command),
+    /// Deny: close a collection, a user or an address in an emergency.
+    ///
+    /// What is closed is answered with 403 and the code `denied_by_operator`, also
+    /// across restarts, until it is removed. Nobody else notices.
+    #[command(subcommand, after_help = help::DENY)]
+    Deny(deny::Command),
 }
-
-const CHECK_EXAMPLES: &str = concat!(
-    "\
-Examples:
-  hapta check                                 hapta.toml in this folder
-  hapta check --config /etc/hapta/hapta.toml && systemctl reload hapta
-
-With [pocketbase.run] a PocketBase is started for the check: not while one runs.
-
-",
-    environment!()
-);
-
-const SERVE_EXAMPLES: &str = concat!(
-    "\
-Examples:
-  hapta serve                                 hapta.toml in this folder
-  hapta serve --config /etc/hapta/hapta.toml
-  hapta serve --listen 0.0.0.0:3000           clients connect here
-  hapta serve --pocketbase http://127.0.0.1:8091
-  DB_URL=http://127.0.0.1:8091 ADMIN_EMAIL=… ADMIN_PASSWORD=… hapta serve
-
-",
-    environment!()
-);
 
 #[derive(Debug, clap::Args)]
 struct Options {
@@ -99,10 +88,13 @@ struct Options {
 /// # Errors
 ///
 /// Whatever keeps the command from doing its work, in words for its user.
-pub fn run() -> anyhow::Result<()> {
+pub fn run() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
-        Command::Serve(options) => serve::run(options.start()),
-        Command::Check(options) => check::run(&options.start()),
+        Command::Serve(options) => serve::run(options.start()).map(|()| ExitCode::SUCCESS),
+        Command::Check(options) => check::run(&options.start()).map(|()| ExitCode::SUCCESS),
+        Command::Status(options) => status::run(&options),
+        Command::Rules(command) => rules::run(&command),
+        Command::Deny(command) => deny::run(&command),
     }
 }
 

@@ -6,10 +6,12 @@
 mod collections;
 mod environment;
 mod log;
+mod place;
 mod pocketbase;
 mod raw;
 mod rules;
 mod server;
+mod state;
 mod surface;
 
 use std::path::{Path, PathBuf};
@@ -17,13 +19,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use place::StatePlace;
 pub use pocketbase::PocketBase;
 pub use server::{Admin, Server, Tls};
 
+use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{rules as rule_station, sessions};
+use crate::{rules as rule_station, sessions, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +44,10 @@ pub struct Config {
     pub rules: rule_station::Settings,
     /// How many calls of rules may run at once, over all.
     pub instances: u32,
+    /// Whether a start whose files can't be served serves what they asked for last.
+    pub last_good: bool,
+    /// From `[state]`.
+    pub state: state_folder::Settings,
     /// When changed files are looked at.
     pub watch: WatchTimes,
     /// Where decisions and security events go.
@@ -55,6 +63,8 @@ pub struct Serving {
     pub superusers: bool,
     /// How many records of a list may be read to fill one page when rules drop some.
     pub list_scan: u32,
+    /// How many faults of rules are too many.
+    pub alarm: AlarmSettings,
     /// How much an expand may gather.
     pub expand: ExpandBounds,
     /// Routes, pages and names beside PocketBase's records.
@@ -112,16 +122,8 @@ impl Config {
     ///
     /// A file that can't be read or used; the message names file, key and what was expected.
     pub fn read(file: &Path, environment: &Environment) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|problem| ConfigError::Read {
-            file: file.to_owned(),
-            problem,
-        })?;
-        // A bare file name has an empty parent, and a bare program name is looked up elsewhere.
-        let folder = file
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        Self::parse(&text, folder, environment)
+        let text = read(file)?;
+        Self::parse(&text, folder_of(file), environment)
     }
 
     /// Resolves a configuration's text; paths in it are relative to the folder.
@@ -155,6 +157,8 @@ impl Config {
                 bad_token: raw.sessions.bad_token.into(),
             },
             instances: rules::instances(&raw.rules)?,
+            last_good: raw.rules.last_good,
+            state: state::resolve(raw.state, folder)?,
             watch: WatchTimes {
                 how: raw.rules.watch.into(),
                 debounce: raw.rules.debounce,
@@ -164,6 +168,7 @@ impl Config {
             serving: Serving {
                 superusers,
                 list_scan: raw.rules.list_scan,
+                alarm: rules::alarm(&raw.rules)?,
                 expand: surface::expand(&raw.expand)?,
                 surface: Arc::new(surface::resolve(&raw.compat, &raw.strict, &raw.pages)?),
             },
@@ -190,6 +195,7 @@ impl Config {
         note(self.admin != other.admin, "[admin]");
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
         note(self.sessions != other.sessions, "[sessions]");
+        note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");
         note(
             self.watch != other.watch,
@@ -198,6 +204,21 @@ impl Config {
         note(self.log != other.log, "[log]");
         sections
     }
+}
+
+fn read(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|problem| ConfigError::Read {
+        file: file.to_owned(),
+        problem,
+    })
+}
+
+/// What paths in a configuration are relative to.
+fn folder_of(file: &Path) -> &Path {
+    // A bare file name has an empty parent, and a bare program name is looked up elsewhere.
+    file.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Refuses the first of these keys whose value is nothing.

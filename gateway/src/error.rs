@@ -10,6 +10,7 @@
 use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::deny::Deny;
 use crate::exchange::BodyMisfit;
 use crate::exchange::form::FormError;
 use crate::exchange::json::JsonError;
@@ -32,6 +33,9 @@ pub enum Error {
     /// No collection of that name, or none that is exposed: the client can't tell.
     #[error("the collection \"{0}\" is not served here")]
     NotExposed(String),
+    /// What an operator closed in an emergency. The client is not told which of it.
+    #[error("an operator denied {0}")]
+    Closed(Deny),
     /// With the header: PocketBase would write without looking.
     #[error("the condition {0} is refused: PocketBase would ignore it and write all the same")]
     Condition(HeaderName),
@@ -170,6 +174,9 @@ const ECHOED: usize = 300;
 /// What stands for a cause that is none of the client's business.
 const UNSAID: &str = "The gateway can't answer this request now.";
 
+/// What stands for what an operator closed.
+const CLOSED: &str = "The operator of this service has closed this for now.";
+
 /// What the client is told.
 #[derive(Debug)]
 pub struct Told {
@@ -195,6 +202,7 @@ impl Error {
                 ..
             }))) => true,
             Self::Operation(_)
+            | Self::Closed(_)
             | Self::SuperuserRoute
             | Self::NotSuperuser
             | Self::Session(_)
@@ -225,6 +233,7 @@ impl Error {
                 "The write was sent and may be done, but its answer can't be shown.".to_owned()
             }
             Self::Late => "The gateway was too late; a write may have been done.".to_owned(),
+            Self::Closed(_) => CLOSED.to_owned(),
             // What the client can't mend it need not know.
             Self::Rule(_) => UNSAID.to_owned(),
             _ if status.is_server_error() => UNSAID.to_owned(),
@@ -242,6 +251,7 @@ impl Error {
         match self {
             Self::Operation(error) => operation(error),
             Self::NotExposed(_) => (StatusCode::NOT_FOUND, "not_exposed"),
+            Self::Closed(_) => (StatusCode::FORBIDDEN, "denied_by_operator"),
             Self::Condition(_) => (StatusCode::BAD_REQUEST, "condition"),
             Self::SuperuserRoute => (StatusCode::FORBIDDEN, "superuser_route"),
             Self::NotSuperuser => (StatusCode::FORBIDDEN, "not_superuser"),

@@ -1,15 +1,27 @@
 //! The stations, built from a configuration, and the one spot where what is in
 //! force is swapped.
 
+mod alarm;
+mod candidate;
+mod keeping;
+mod operate;
+
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
+pub(crate) use alarm::Seen;
+pub use alarm::{AlarmSettings, GoBack};
+
+use self::alarm::Faults;
+use self::candidate::{Candidate, check_collections};
+use self::keeping::Keeping;
 use crate::config::{Config, Server, Serving};
-use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS, Tallies};
-use crate::schema::Schema;
+use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
+use crate::state::{State, StateError};
 use crate::telemetry::{Log, Metrics, Observed};
 use crate::upstream::{Upstream, UpstreamError};
 
@@ -25,6 +37,8 @@ pub struct Gateway {
     pub log: Log,
     /// Keeps what was let in without being named.
     pub observed: Observed,
+    /// What outlives it; none where there is no folder for it.
+    pub state: Option<Arc<State>>,
     /// The bounds of the doors.
     pub server: Server,
     /// A permit for each request that may be under way.
@@ -35,8 +49,12 @@ pub struct Gateway {
     before: Mutex<Option<Tallies>>,
     /// The configuration of what is in force, for telling what a reload changes.
     config: Mutex<Config>,
-    /// Why the last reload was refused; none after one that was not.
-    reload_failure: Mutex<Option<String>>,
+    keeping: Keeping,
+    faults: Faults,
+    /// Somebody should look at the alarm.
+    pub(crate) alarmed: Notify,
+    /// Rules failed for so many that what was in force before is to come back.
+    pub(crate) wants_back: Notify,
 }
 
 /// What a reload replaces, as a whole. A request keeps the one it began with.
@@ -56,6 +74,30 @@ pub enum BuildError {
     /// A rule can't serve, or a collection has none to judge it.
     #[error(transparent)]
     Generation(#[from] GenerationError),
+    /// What commands ask for can't be read, so that it is not known what is closed.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A generation that is kept can't be had again.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// It is to stay in force whatever files say.
+    #[error(
+        "generation {number} is pinned and can't come into force: {problem}; hapta rules pin --off follows the files again"
+    )]
+    Pinned {
+        /// The one that commands pinned.
+        number: u64,
+        /// Why it can't.
+        problem: Box<BuildError>,
+    },
+    /// Neither what files ask for, nor what they asked for last.
+    #[error("{files}; and rules.last_good finds nothing to serve instead: {last_good}")]
+    NothingGood {
+        /// Why files can't be served.
+        files: Box<BuildError>,
+        /// Why the last good generation can't.
+        last_good: Box<BuildError>,
+    },
     /// PocketBase didn't tell its collections.
     #[error("cannot read the collections: {0}")]
     Upstream(#[from] UpstreamError),
@@ -84,31 +126,37 @@ impl Gateway {
     /// # Errors
     ///
     /// PocketBase being away, an exposed collection it doesn't have, a rule that can't serve.
-    pub async fn build(config: Config, upstream: Arc<Upstream>) -> Result<Arc<Self>, BuildError> {
-        let schema = upstream.reload_schema().await?;
-        check_collections(&config, &schema)?;
+    pub async fn build(
+        config: Config,
+        upstream: Arc<Upstream>,
+        state: Option<Arc<State>>,
+    ) -> Result<Arc<Self>, BuildError> {
+        upstream.reload_schema().await?;
+        let keeping = Keeping::open(state.as_ref(), &config.state)?;
         let engine = Engine::new(config.instances)?;
-        let generation = Generation::build(&engine, &config.rules, None).await?;
+        let generation = first(&engine, &config, (&keeping, &upstream)).await?;
         let metrics = Metrics::default();
-        metrics
-            .generation
-            .set(i64::try_from(generation.number).unwrap_or(i64::MAX));
-        // No key is kept from one start to the next.
-        let log = Log::new(&config.log, None, &metrics);
-        Ok(Arc::new(Self {
+        let log = Log::new(&config.log, state.as_deref().and_then(veil_key), &metrics);
+        let gateway = Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             upstream,
             metrics,
             log,
             observed: Observed::default(),
+            state,
             under_way: Arc::new(Semaphore::new(config.server.max_requests)),
             server: config.server.clone(),
             engine,
-            in_force: ArcSwap::from_pointee(InForce::new(&config, generation)),
+            in_force: ArcSwap::from_pointee(InForce::new(&config, Arc::new(generation))),
             before: Mutex::default(),
             config: Mutex::new(config),
-            reload_failure: Mutex::default(),
-        }))
+            keeping,
+            faults: Faults::default(),
+            alarmed: Notify::new(),
+            wants_back: Notify::new(),
+        };
+        gateway.tell();
+        Ok(Arc::new(gateway))
     }
 
     /// What is in force now.
@@ -117,38 +165,42 @@ impl Gateway {
         self.in_force.load_full()
     }
 
-    /// Builds what a configuration asks for, and swaps it in only if all of it
-    /// is good. Requests in flight end on what they began with.
+    /// Builds what a configuration asks for, or what commands pinned, and swaps it
+    /// in only if all of it is good. Requests in flight end on what they began with.
     ///
     /// # Errors
     ///
     /// As [`Gateway::build`]; then what was in force stays.
     pub async fn reload(&self, config: Config) -> Result<Reloaded, BuildError> {
         let before = self.in_force();
-        let candidate =
-            Generation::build(&self.engine, &config.rules, Some(&before.generation)).await?;
-        let next = InForce::new(&config, candidate);
-        if check_collections(&config, &self.upstream.schema()).is_err() {
-            // A collection may be as new as the configuration that exposes it.
-            let newer = self.upstream.reload_schema().await?;
-            check_collections(&config, &newer)?;
-        }
+        let generation = match self.keeping.asked().control.pinned {
+            Some(number) => self.pinned(number, &before.generation).await?,
+            None => self.followed(&config, &before.generation).await?,
+        };
+        // What is here now came as a command or its files have it.
+        self.keeping.standing().degraded = None;
+        let next = InForce::new(&config, generation);
         let restart = self.take_over(config);
-        if next.generation.digest == before.generation.digest && next.serving == before.serving {
+        let swapped = next.generation.number;
+        let is_as_before = next.generation.digest == before.generation.digest;
+        if is_as_before && next.serving == before.serving {
+            self.tell();
             return Ok(Reloaded {
                 generation: None,
                 restart,
             });
         }
-        let generation = next.generation.number;
-        *self.before.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(before.generation.tallies());
+        if !is_as_before {
+            *self.before.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(before.generation.tallies());
+        }
         self.in_force.store(Arc::new(next));
-        self.metrics
-            .generation
-            .set(i64::try_from(generation).unwrap_or(i64::MAX));
+        if !is_as_before {
+            self.keeping.standing().since_ms = now_ms();
+        }
+        self.tell();
         Ok(Reloaded {
-            generation: Some(generation),
+            generation: Some(swapped),
             restart,
         })
     }
@@ -163,29 +215,65 @@ impl Gateway {
         self.metrics.text(tallies, &in_force.generation)
     }
 
+    /// The generation that commands pinned.
+    async fn pinned(
+        &self,
+        number: u64,
+        before: &Arc<Generation>,
+    ) -> Result<Arc<Generation>, BuildError> {
+        if before.number == number {
+            return Ok(Arc::clone(before));
+        }
+        let known = (&self.keeping, Some(before.as_ref()));
+        let built = candidate::of_history(&self.engine, number, known).await;
+        let pinned = |problem| BuildError::Pinned {
+            number,
+            problem: Box::new(problem),
+        };
+        Ok(Arc::new(built.map_err(pinned)?))
+    }
+
+    /// What files ask for.
+    async fn followed(
+        &self,
+        config: &Config,
+        before: &Arc<Generation>,
+    ) -> Result<Arc<Generation>, BuildError> {
+        let known = (&self.keeping, Some(before.as_ref()));
+        let candidate = candidate::of_files(&self.engine, config, known).await?;
+        if check_collections(config, &self.upstream.schema()).is_err() {
+            // A collection may be as new as the configuration that exposes it.
+            let newer = self.upstream.reload_schema().await?;
+            check_collections(config, &newer)?;
+        }
+        let Candidate {
+            mut generation,
+            settings,
+            modules,
+        } = candidate;
+        let follow = self.keeping.follow(&mut generation, &settings, modules);
+        follow.await;
+        if generation.digest == before.digest {
+            return Ok(Arc::clone(before));
+        }
+        Ok(Arc::new(generation))
+    }
+
+    /// Tells metrics what is in force.
+    fn tell(&self) {
+        let number = self.in_force().generation.number;
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        self.metrics.generation.set(number);
+        let degraded = i64::from(self.degraded().is_some());
+        self.metrics.degraded.set(degraded);
+    }
+
     /// Keeps the newest good configuration, and tells what of it waits for a start.
     fn take_over(&self, config: Config) -> Vec<&'static str> {
         let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let restart = known.needs_restart(&config);
         *known = config;
         restart
-    }
-
-    /// Keeps why a reload was refused, for operators.
-    pub(crate) fn note_reload_failure(&self, failure: Option<String>) {
-        *self
-            .reload_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-
-    /// Why the last reload was refused, if it was.
-    #[must_use]
-    pub fn reload_failure(&self) -> Option<String> {
-        self.reload_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 
     /// The configuration of what is in force.
@@ -198,38 +286,78 @@ impl Gateway {
     }
 }
 
+/// The key by which people and addresses are hashed in the logs: the same for
+/// as long as the state folder is.
+fn veil_key(state: &State) -> Option<[u8; 32]> {
+    state.seal("log", &[]).first_chunk().copied()
+}
+
 impl InForce {
-    fn new(config: &Config, generation: Generation) -> Self {
+    fn new(config: &Config, generation: Arc<Generation>) -> Self {
         Self {
-            generation: Arc::new(generation),
+            generation,
             serving: config.serving.clone(),
         }
     }
 }
 
-/// Every exposed collection must be there, spelled as PocketBase spells it.
-fn check_collections(config: &Config, schema: &Schema) -> Result<(), BuildError> {
-    let is_there = |name: &str| {
-        if name == OTHERS {
-            return true;
-        }
-        schema
-            .by_name(name)
-            .is_some_and(|collection| collection.name == name)
-    };
-    match config.rules.exposed.keys().find(|name| !is_there(name)) {
-        None => Ok(()),
-        Some(name) => {
-            let mut known: Vec<&str> = schema
-                .collections()
-                .filter(|collection| !collection.system)
-                .map(|collection| collection.name.as_str())
-                .collect();
-            known.sort_unstable();
-            Err(BuildError::NoSuchCollection {
-                name: name.clone(),
-                known: known.join(", "),
-            })
-        }
+/// What comes into force at a start: what commands pinned, else what files ask
+/// for, else, where the configuration wants it, what they asked for last.
+async fn first(
+    engine: &Arc<Engine>,
+    config: &Config,
+    (keeping, upstream): (&Keeping, &Upstream),
+) -> Result<Generation, BuildError> {
+    let newest = keeping.remember();
+    keeping.standing().since_ms = now_ms();
+    if let Some(number) = keeping.asked().control.pinned {
+        let built = candidate::of_history(engine, number, (keeping, None)).await;
+        return built.map_err(|problem| BuildError::Pinned {
+            number,
+            problem: Box::new(problem),
+        });
     }
+    let built = match check_collections(config, &upstream.schema()) {
+        Ok(()) => candidate::of_files(engine, config, (keeping, None)).await,
+        Err(error) => Err(error),
+    };
+    let files = match built {
+        Ok(candidate) => {
+            let Candidate {
+                mut generation,
+                settings,
+                modules,
+            } = candidate;
+            let follow = keeping.follow(&mut generation, &settings, modules);
+            follow.await;
+            return Ok(generation);
+        }
+        Err(error) if !config.last_good => return Err(error),
+        Err(error) => error,
+    };
+    let number = newest.map_or(0, |kept| kept.number);
+    match candidate::of_history(engine, number, (keeping, None)).await {
+        Ok(generation) => {
+            let reason = files.to_string();
+            tracing::error!(
+                reason,
+                generation = generation.number,
+                "degraded: the files can't be served, so this is what they asked for last; it ends with the next change that is good"
+            );
+            keeping.standing().degraded = Some(reason);
+            Ok(generation)
+        }
+        Err(last_good) => Err(BuildError::NothingGood {
+            files: Box::new(files),
+            last_good: Box::new(last_good),
+        }),
+    }
+}
+
+/// Milliseconds since 1970, UTC.
+fn now_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,8 +10,8 @@
 //! # The modules, in reading order
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
-//!   [`schema`], [`filter`], [`record`], [`surface`]
-//! - under the stations: [`upstream`]
+//!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`]
+//! - under the stations: [`upstream`]; [`state`], the folder of what outlives the gateway
 //! - the stations: [`sessions`], [`rules`]
 //! - the conductor: [`gateway`], [`pipeline`]
 //! - the doors: [`doors`]
@@ -33,6 +33,7 @@
 //!
 //! The test of the house (`tests/suite/tidy.rs`) holds who may name whom.
 
+pub mod deny;
 pub mod exchange;
 pub mod filter;
 pub mod operation;
@@ -41,6 +42,7 @@ pub mod record;
 pub mod schema;
 pub mod surface;
 
+pub mod state;
 pub mod upstream;
 
 pub mod rules;

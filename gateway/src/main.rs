@@ -2,7 +2,7 @@
 
 fn main() -> std::process::ExitCode {
     match hapta::cli::run() {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Logging may not have begun, and this is for whoever typed the command.
             #[expect(

@@ -8,6 +8,7 @@
 mod answer;
 mod as_sent;
 mod body;
+mod closed;
 mod conditions;
 mod fetch;
 mod fill;

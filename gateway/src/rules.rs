@@ -15,6 +15,8 @@ mod document;
 mod dossier;
 mod engine;
 mod fault;
+mod folder;
+mod history;
 mod host;
 mod instance;
 mod lane;
@@ -45,6 +47,8 @@ pub use component::{Rule, Source};
 pub use dossier::{Cost, Dossier};
 pub use engine::{Engine, EngineError, MEMORY_CEILING};
 pub use fault::{Denial, Fault, FieldError, RuleError};
+pub use folder::DroppedIn;
+pub use history::{History, HistoryError, Kept, KeptRule, Listed, Module};
 pub use host::{DocumentHandle, RequestHandle, ResponseHandle};
 pub use manifest::{Hooks, Manifest, Removal};
 pub use powers::{PowerError, Powers};
@@ -65,7 +69,7 @@ use crate::filter::Filter;
 pub type Notes = Vec<(String, String)>;
 
 /// Which rules there are and what they judge.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The rules with an entry of their own, in the order of the configuration.
     pub sources: Vec<Source>,
@@ -75,6 +79,8 @@ pub struct Settings {
     pub reads: u32,
     /// Where rules can be dropped in.
     pub folder: Option<PathBuf>,
+    /// What lies there; none: to be looked at when it is built.
+    pub dropped_in: Option<Vec<Source>>,
     /// For rules that were dropped in.
     pub limits: Limits,
     /// The exposed collections, as the schema spells them.
@@ -84,7 +90,7 @@ pub struct Settings {
 }
 
 /// Who judges a collection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exposed {
     /// PocketBase's own rules alone.
     PocketBase,
@@ -119,20 +125,37 @@ struct Terms {
 }
 
 /// What one call of a rule may use.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// CPU time of the guest.
     pub cpu: Duration,
     /// Wall time of a call with its host calls; of all reveals and `after` of a reply together.
     pub deadline: Duration,
     /// Linear memory.
+    #[serde(with = "exact")]
     pub memory: ByteSize,
     /// Host calls in one call.
     pub host_calls: u32,
     /// Bytes of edits and notes in one call.
+    #[serde(with = "exact")]
     pub edits: ByteSize,
     /// Calls that may run at once.
     pub running: u32,
+}
+
+/// Sizes as numbers: as text they would be rounded.
+mod exact {
+    use bytesize::ByteSize;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    pub(super) fn serialize<S: Serializer>(size: &ByteSize, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(size.as_u64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ByteSize, D::Error> {
+        u64::deserialize(from).map(ByteSize::b)
+    }
 }
 
 /// What the rules let pass.

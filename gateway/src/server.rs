@@ -23,6 +23,7 @@ pub use tls::TlsError;
 
 use crate::config::{Config, Environment, Server};
 use crate::gateway::{BuildError, Gateway};
+use crate::state::{Control, State, StateError};
 use crate::telemetry::LogError;
 use crate::upstream::{ChildError, Forwarding, Unsupported, Upstream, UpstreamError};
 use crate::{admin, doors, pipeline};
@@ -82,6 +83,9 @@ pub enum StartError {
     /// It is one that the gateway does not speak to.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// The folder that was named for what outlives the gateway.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// What was asked for can't be served.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -125,8 +129,18 @@ pub async fn start(config: Config, file: Option<ConfigFile>) -> Result<Running, 
 /// As [`start`].
 pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
     config.log.check()?;
+    // A check leaves everything as it is, so it makes no folder and holds none.
+    let state = State::visit(&config.state.folder)?.map(Arc::new);
+    if let Some(state) = &state
+        && let Some(generation) = Control::load(state)?.control.pinned
+    {
+        tracing::warn!(
+            generation,
+            "pinned: a start serves that generation, and not the files that are checked here"
+        );
+    }
     let child = Supervised::start(&config)?;
-    let loaded = load(&config).await;
+    let loaded = load(&config, state).await;
     child.end().await;
     if let Some(tls) = &config.server.tls {
         tls::acceptor(tls)?;
@@ -137,7 +151,9 @@ pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
 async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, StartError> {
     // Watching begins before loading, so that a change in between is noticed.
     let files = reload::Files::follow(&config, file);
-    let gateway = load(&config).await?;
+    let state = open_state(&config)?.map(Arc::new);
+    let gateway = load(&config, state).await?;
+    gateway.say().await;
 
     // Everything that can fail comes before anything is served.
     gateway.log.open()?;
@@ -179,6 +195,7 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         files,
         stop.clone(),
     ));
+    tasks.spawn(reload::follow_commands(Arc::clone(&gateway), stop.clone()));
     tasks.close();
     let scheme = if config.server.tls.is_some() {
         "https"
@@ -209,12 +226,28 @@ fn layered(gateway: &Arc<Gateway>, server: &Server) -> axum::Router {
 }
 
 /// Waits for PocketBase and builds the gateway.
-async fn load(config: &Config) -> Result<Arc<Gateway>, StartError> {
+async fn load(config: &Config, state: Option<Arc<State>>) -> Result<Arc<Gateway>, StartError> {
     let upstream = Upstream::new(config.pocketbase.upstream.clone());
     until_ready(&upstream).await?;
-    let gateway = Gateway::build(config.clone(), Arc::clone(&upstream)).await?;
+    let gateway = Gateway::build(config.clone(), Arc::clone(&upstream), state).await?;
     report_forwarding(&upstream, config).await;
     Ok(gateway)
+}
+
+/// The folder of what outlives the gateway. Where none was asked for, and there
+/// can't be one, the gateway goes without.
+fn open_state(config: &Config) -> Result<Option<State>, StateError> {
+    match State::open(&config.state.folder) {
+        Ok(state) => Ok(Some(state)),
+        Err(error @ StateError::Folder { .. }) if !config.state.is_named => {
+            tracing::warn!(
+                %error,
+                "going without: no generation is kept, so there is no going back to one, and no emergency deny; name a folder with [state] folder"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Supervised {

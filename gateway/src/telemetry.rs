@@ -17,7 +17,8 @@ pub use decisions::{Decision, Note, RuleCost, Verdict};
 pub use log::{Destination, Log, LogError, LogSettings};
 pub use mask::Secrets;
 pub use metrics::{
-    DroppedLabels, ExchangeLabels, Metrics, ReloadLabels, RuleLabels, SecurityLabels, UnnamedLabels,
+    DeniedLabels, DroppedLabels, ExchangeLabels, Metrics, ReloadLabels, RuleLabels, SecurityLabels,
+    UnnamedLabels,
 };
 pub use observed::{Noted, Observed};
 pub use security::{SecurityEvent, SecurityKind};

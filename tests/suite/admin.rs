@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use hapta_tests::demo::records;
+use hapta_tests::demo::{POST_OF_ALICE, record, records};
 use hapta_tests::{ADMIN_KEY, Client, Setup, Stage, TestGateway, eventually, root, rules};
 use serde_json::Value;
 use toml::Table;
+
+use crate::generations::hapta;
 
 #[tokio::test]
 async fn health_and_readiness_are_told_to_anybody() {
@@ -111,6 +113,10 @@ async fn status_tells_what_is_in_force_and_why_the_last_reload_failed() {
     assert_eq!(names(&before), ["first", "noter"]);
     assert_eq!(before["lastReloadFailure"], Value::Null);
     assert!(before["version"].is_string() && before["digest"].is_string());
+    assert!(before["sinceMs"].as_u64().is_some_and(|since| since > 0));
+    for nothing in ["pinned", "degraded", "refused", "alarm"] {
+        assert_eq!(before[nothing], Value::Null, "{nothing}");
+    }
 
     stage.gateway.replace_rule("first", b"no rule");
     let failed =
@@ -123,7 +129,9 @@ async fn status_tells_what_is_in_force_and_why_the_last_reload_failed() {
             .contains("first"),
         "{failed}"
     );
-    for same in ["generation", "digest", "rules"] {
+    assert_eq!(failed["refused"]["reason"], failed["lastReloadFailure"]);
+    assert!(failed["refused"]["atMs"].as_u64() >= before["sinceMs"].as_u64());
+    for same in ["generation", "digest", "rules", "sinceMs"] {
         assert_eq!(failed[same], before[same], "{same}");
     }
 
@@ -158,6 +166,9 @@ async fn metrics_have_every_name_of_their_table() {
     // What has never happened has no line: so one of each.
     let target = format!("{}?tenant=1", records("posts"));
     stage.guest().get(&target).await.refused(403);
+    hapta(&stage.gateway, &["deny", "add", "collection:posts"]).await;
+    let denied = stage.guest().get(&record("posts", POST_OF_ALICE)).await;
+    assert_eq!(denied.code(403), "denied_by_operator");
     stage
         .gateway
         .replace_rule("deny_all", &rules::bytes("noter"));
@@ -200,7 +211,7 @@ async fn metrics_have_every_name_of_their_table() {
     assert_eq!(stage.gateway.metric(refusals).await, Some(1.0));
     assert_eq!(
         stage.gateway.metric("hapta_exchange_seconds_count").await,
-        Some(1.0)
+        Some(2.0)
     );
 }
 

@@ -190,15 +190,6 @@ async fn check_leaves_everything_as_it_was() {
 
 #[tokio::test]
 async fn help_teaches() {
-    let help = async |arguments: &[&str]| {
-        let nothing = Setup::before("127.0.0.1:9".parse().expect("an address"));
-        let program = arguments[1..]
-            .iter()
-            .fold(Program::new(HAPTA, nothing), |program, next| {
-                program.argument(*next)
-            });
-        program.run(arguments[0]).await
-    };
     let every: &[&str] = &[
         "--config",
         "hapta.toml",
@@ -216,40 +207,89 @@ async fn help_teaches() {
         "JWT_SECRET",
         "RUST_LOG",
     ];
-    let cases: [(&[&str], Vec<&str>); 3] = [
-        (&["--help"], vec!["serve", "check", "PocketBase", "rules"]),
-        (
-            &["serve", "--help"],
-            [every, &variables[..], &["SIGHUP", "SIGTERM"]].concat(),
-        ),
-        (
-            &["check", "--help"],
-            [every, &variables[..], &["status 0", "1 if"]].concat(),
-        ),
-    ];
-    for (arguments, words) in cases {
-        let ended = help(arguments).await;
-        assert_eq!(ended.status, Some(0), "{}", ended.output);
-        for word in words {
-            assert!(
-                ended.output.contains(word),
-                "{arguments:?} has no {word}:\n{}",
-                ended.output
-            );
-        }
-    }
-    assert!(
-        help(&["--version"])
-            .await
-            .output
-            .contains(env!("CARGO_PKG_VERSION"))
-    );
+    let general = ["serve", "check", "status", "deny", "PocketBase", "rules"];
+    teaches(&["--help"], &[&general]).await;
+    let serves: [&[&str]; 3] = [every, &variables, &["SIGHUP", "SIGTERM"]];
+    teaches(&["serve", "--help"], &serves).await;
+    let checks: [&[&str]; 3] = [every, &variables, &["status 0", "1 if"]];
+    teaches(&["check", "--help"], &checks).await;
+    let version = help(&["--version"]).await;
+    assert!(version.output.contains(env!("CARGO_PKG_VERSION")));
     let nonsense = help(&["nonsense"]).await;
     assert!(
         nonsense.status == Some(2) && nonsense.output.contains("--help"),
         "{}",
         nonsense.output
     );
+}
+
+#[tokio::test]
+async fn help_of_what_operators_do_teaches_too() {
+    let place: &[&str] = &["--config", "hapta.toml", "--state"];
+    let status: [&[&str]; 2] = [place, &["--json", "status 0", "1 if", "2 if", "Examples:"]];
+    teaches(&["status", "--help"], &status).await;
+    let every = [
+        "history",
+        "diff",
+        "rollback",
+        "pin --off",
+        "remove",
+        "Examples:",
+        "own user",
+    ];
+    teaches(&["rules", "--help"], &[&every]).await;
+    teaches(
+        &["rules", "rollback", "--help"],
+        &[place, &["pin --off", "broken"]],
+    )
+    .await;
+    teaches(
+        &["rules", "pin", "--help"],
+        &[place, &["--off", "across restarts"]],
+    )
+    .await;
+    teaches(
+        &["rules", "remove", "--help"],
+        &[place, &["vanishes", "removed"]],
+    )
+    .await;
+    let denies = [
+        "add",
+        "list",
+        "remove",
+        "denied_by_operator",
+        "user:users/",
+        "Examples:",
+    ];
+    teaches(&["deny", "--help"], &[&denies]).await;
+    teaches(
+        &["deny", "add", "--help"],
+        &[place, &["address:NETWORK/BITS"]],
+    )
+    .await;
+}
+
+/// It ends well, and has all of these words.
+async fn teaches(arguments: &[&str], words: &[&[&str]]) {
+    let ended = help(arguments).await;
+    assert_eq!(ended.status, Some(0), "{}", ended.output);
+    for word in words.concat() {
+        assert!(
+            ended.output.contains(word),
+            "{arguments:?} has no {word}:\n{}",
+            ended.output
+        );
+    }
+}
+
+async fn help(arguments: &[&str]) -> Ended {
+    let nothing = Setup::before("127.0.0.1:9".parse().expect("an address"));
+    let program = arguments[1..]
+        .iter()
+        .fold(Program::new(HAPTA, nothing), |program, next| {
+            program.argument(*next)
+        });
+    program.run(arguments[0]).await
 }
 
 /// It ends with 1, and says all of this.

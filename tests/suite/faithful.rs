@@ -10,6 +10,8 @@ mod corpus;
 mod exceptions;
 mod scene;
 
+use std::fs;
+
 use hapta_tests::{PocketBase, Process, Program, Setup, demo, root};
 
 use self::scene::Scene;
@@ -20,9 +22,11 @@ const BINARY: &str = env!("CARGO_BIN_EXE_hapta-under-test");
 /// The command as an operator would start it before a PocketBase, to let everything through.
 pub(crate) async fn transparent(before: &PocketBase) -> Process {
     let address = before.address();
-    Program::new(BINARY, Setup::before(address))
-        .argument("--config")
-        .argument(root().join("gateway/examples/transparent.toml"))
+    let program = Program::new(BINARY, Setup::before(address));
+    // As it is, but in a folder of its own: there the gateway keeps its state.
+    let example = root().join("gateway/examples/transparent.toml");
+    fs::copy(example, program.folder().join("hapta.toml")).expect("copies the example");
+    program
         .argument("--pocketbase")
         .argument(format!("http://{address}"))
         .argument("--listen")

@@ -28,6 +28,8 @@ mod compat;
 mod containment;
 /// The decision log and the security events.
 mod decisions;
+/// Denying in an emergency: a collection, a user, an address.
+mod denying;
 /// How many may come in at once, and how long anything may take.
 mod doors;
 /// The environment variables of the original.
@@ -42,6 +44,8 @@ mod faithful;
 mod faults;
 /// What a filter means to PocketBase before and after the gateway printed it.
 mod filters;
+/// Generations: the last ones are kept, and operators go back to them.
+mod generations;
 /// Rules that are heard as one, and rules that are not heard.
 mod groups;
 /// Rules whose runtime is an interpreter, or wants WASI.

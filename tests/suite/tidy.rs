@@ -34,7 +34,7 @@ const LAYERS: &[Layer] = &[
         among_themselves: false,
     },
     Layer {
-        modules: &["upstream"],
+        modules: &["upstream", "state"],
         among_themselves: false,
     },
     Layer {
@@ -46,6 +46,7 @@ const LAYERS: &[Layer] = &[
             "filter",
             "record",
             "surface",
+            "deny",
         ],
         among_themselves: true,
     },

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use crate::gateway::AlarmSettings;
 use crate::operation::{ExpandBounds, OperationKind};
 
 /// The whole file.
@@ -42,6 +43,8 @@ pub(super) struct File {
     pub(super) strict: Strict,
     #[serde(default)]
     pub(super) log: Log,
+    #[serde(default)]
+    pub(super) state: State,
 }
 
 /// `[server]`: where clients connect.
@@ -166,6 +169,9 @@ pub(super) struct Rules {
     pub(super) instances: u32,
     pub(super) list_scan: u32,
     pub(super) watch: Watching,
+    pub(super) last_good: bool,
+    pub(super) alarm_faults: usize,
+    pub(super) go_back: Option<GoBack>,
     #[serde(with = "humantime_serde")]
     pub(super) debounce: Duration,
     #[serde(with = "humantime_serde")]
@@ -187,6 +193,16 @@ pub(super) struct Rules {
 pub(super) enum Watching {
     Notify,
     Poll,
+}
+
+/// `[rules.go_back]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct GoBack {
+    pub(super) faults: usize,
+    pub(super) principals: usize,
+    #[serde(with = "humantime_serde")]
+    pub(super) within: Duration,
 }
 
 /// `[[rule]]`: a rule with an entry of its own. Limits left out are those of `[rules]`.
@@ -282,6 +298,15 @@ pub(super) struct Compat {
     pub(super) answer: Vec<String>,
 }
 
+/// `[state]`: what outlives the gateway.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct State {
+    /// None: the default, and going without where there can't be one.
+    pub(super) folder: Option<PathBuf>,
+    pub(super) generations: usize,
+}
+
 /// `[strict]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -338,6 +363,25 @@ impl Default for Expand {
     fn default() -> Self {
         let ExpandBounds { paths, depth, many } = ExpandBounds::default();
         Self { paths, depth, many }
+    }
+}
+
+impl Default for GoBack {
+    fn default() -> Self {
+        Self {
+            faults: 50,
+            principals: 5,
+            within: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            generations: 10,
+        }
     }
 }
 
@@ -410,6 +454,9 @@ impl Default for Rules {
             instances: 128,
             list_scan: 5_000,
             watch: Watching::Notify,
+            last_good: false,
+            alarm_faults: AlarmSettings::default().faults,
+            go_back: None,
             debounce: Duration::from_millis(100),
             poll: Duration::from_secs(10),
             cpu: limits.cpu,

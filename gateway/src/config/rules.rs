@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{ConfigError, collections, invalid, not_nothing, raw};
+use crate::gateway::{AlarmSettings, GoBack};
 use crate::operation::OperationKind;
 use crate::rules::{
     Group, Isolation, Joined, Limits, MEMORY_CEILING, POCKETBASE, Powers, Scope, Settings, Source,
@@ -39,6 +40,37 @@ pub(super) fn instances(raw: &raw::Rules) -> Result<u32, ConfigError> {
     }
 }
 
+/// How many faults may be counted: each takes its place in memory.
+const FAULTS: std::ops::RangeInclusive<usize> = 1..=10_000;
+
+pub(super) fn alarm(raw: &raw::Rules) -> Result<AlarmSettings, ConfigError> {
+    let bounded = |key, number| {
+        if FAULTS.contains(&number) {
+            return Ok(number);
+        }
+        let range = format!("must be from {} to {}", FAULTS.start(), FAULTS.end());
+        Err(invalid(key, range))
+    };
+    let go_back = |raw: &raw::GoBack| {
+        not_nothing(&[("rules.go_back.within", raw.within.is_zero())])?;
+        if !(2..=raw.faults).contains(&raw.principals) {
+            return Err(invalid(
+                "rules.go_back.principals",
+                "must be at least 2, and at most rules.go_back.faults: one user alone must not bring it about",
+            ));
+        }
+        Ok(GoBack {
+            faults: bounded("rules.go_back.faults", raw.faults)?,
+            principals: raw.principals,
+            within: raw.within,
+        })
+    };
+    Ok(AlarmSettings {
+        faults: bounded("rules.alarm_faults", raw.alarm_faults)?,
+        go_back: raw.go_back.as_ref().map(go_back).transpose()?,
+    })
+}
+
 pub(super) fn resolve(
     raw: raw::Rules,
     (rules, groups): (Vec<raw::Rule>, Vec<raw::Group>),
@@ -70,6 +102,7 @@ pub(super) fn resolve(
         groups: groups.into_iter().map(group).collect::<Result<_, _>>()?,
         reads: raw.reads,
         folder: raw.folder.map(|rules| folder.join(rules)),
+        dropped_in: None,
         limits,
         judge_superusers: superusers.judged,
     })

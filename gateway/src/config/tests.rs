@@ -100,6 +100,53 @@ fn a_rule_has_the_limits_of_all_but_for_its_own() {
 }
 
 #[test]
+fn a_state_folder_that_is_named_is_one_that_must_work() {
+    let state = parse("").unwrap().state;
+    assert_eq!(state.folder, Path::new("/etc/hapta/hapta_state"));
+    assert!(!state.is_named && state.generations == 10);
+    let state = parse("[state]\nfolder = \"/var/lib/hapta\"").unwrap().state;
+    assert_eq!(state.folder, Path::new("/var/lib/hapta"));
+    assert!(state.is_named);
+    refuses("[state]\nfolder = \"\"", "state.folder");
+    refuses("[state]\ngenerations = 0", "state.generations");
+}
+
+#[test]
+fn going_back_by_itself_takes_more_than_one_user() {
+    assert_eq!(parse("").unwrap().serving.alarm.go_back, None);
+    let alarm = parse("[rules.go_back]").unwrap().serving.alarm;
+    assert!(
+        alarm
+            .go_back
+            .is_some_and(|back| (back.faults, back.principals) == (50, 5))
+    );
+    refuses("[rules.go_back]\nprincipals = 1", "at least 2");
+    refuses("[rules.go_back]\nfaults = 3", "rules.go_back.principals");
+    refuses("[rules.go_back]\nwithin = \"0s\"", "rules.go_back.within");
+    refuses("[rules]\nalarm_faults = 0", "rules.alarm_faults");
+}
+
+#[test]
+fn commands_find_the_state_folder_in_a_file_that_is_wrong_otherwise() {
+    let folder = std::env::temp_dir().join(format!("hapta-{}-place", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("hapta.toml");
+    let place = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        StatePlace::read(&file)
+    };
+    let found =
+        place("[state]\nfolder = \"s\"\nother = 1\n[rules]\nfolder = \"r\"\n[nonsense]").unwrap();
+    assert_eq!(
+        (found.state, found.rules),
+        (folder.join("s"), Some(folder.join("r")))
+    );
+    assert_eq!(place("").unwrap().state, folder.join("hapta_state"));
+    assert!(place("[state").is_err());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn the_original_environment_wins_over_the_file() {
     let environment = Environment {
         db_url: Some("http://10.0.0.1:80".to_owned()),
@@ -219,6 +266,7 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.watch, default.watch);
     assert_eq!(example.log, default.log);
     assert_eq!(default.log, LogSettings::default());
+    assert_eq!(example.state, default.state);
     assert_eq!(example.serving, default.serving);
     assert_eq!(example.rules.limits, default.rules.limits);
     assert_eq!(

@@ -7,8 +7,10 @@
 use http::StatusCode;
 use serde_json::Value;
 
+use super::closed;
 use super::permit::Permitted;
 use super::trace::Trace;
+use crate::deny::Denies;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::operation::{Answer, OperationKind, Route};
@@ -37,10 +39,12 @@ pub(super) async fn hold(
     };
     let surface = &exchange.client.surface;
     let schema = gateway.upstream.schema();
-    let found = match look(records, &schema, hidden, surface) {
+    let denies = gateway.denies_now();
+    let look = |schema: &Schema| look(records, schema, (hidden, surface, &denies));
+    let found = match look(&schema) {
         Ok(unnamed) if unnamed.is_empty() => return Ok(()),
         doubtful => match gateway.upstream.refresh_schema(&schema).await? {
-            Some(newer) => look(records, &newer, hidden, surface),
+            Some(newer) => look(&newer),
             None => doubtful,
         },
     };
@@ -73,8 +77,7 @@ pub(super) fn hold_object(
 fn look(
     records: &Records,
     schema: &Schema,
-    hidden: Hidden,
-    surface: &Surface,
+    (hidden, surface, denies): (Hidden, &Surface, &Denies),
 ) -> Result<Vec<Unnamed>, Error> {
     let mut unnamed: Vec<Unnamed> = Vec::new();
     // Records of one collection mostly come in a row.
@@ -87,6 +90,9 @@ fn look(
             let problem = "a record of a collection that is not there".to_owned();
             return Err(UpstreamError::Garbled(problem).into());
         };
+        if known.is_none() {
+            closed::collection(denies, collection)?;
+        }
         last = Some(collection);
         for key in collection.unknown_keys(fields, hidden) {
             let name = Unnamed::Answer {

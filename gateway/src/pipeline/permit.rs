@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::trace::Trace;
-use super::{Request, RequestBody, as_sent, body, conditions, reach};
+use super::{Request, RequestBody, as_sent, body, closed, conditions, reach};
 use crate::error::{BodyError, Error};
 use crate::exchange::{AsSent, Client, Exchange, Held, hold_body};
 use crate::filter::Filter;
@@ -57,6 +57,7 @@ pub(super) async fn permit(
     request: Request,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
+    closed::address(gateway, request.address)?;
     let under_way = enter(gateway)?;
     let in_force = gateway.in_force();
     trace.generation = in_force.generation.number;
@@ -71,7 +72,9 @@ pub(super) async fn permit(
     }
     // Who asks for what is not served need not be known.
     let found = with_schema(gateway, |schema| find(schema, &in_force, &operation)).await?;
+    let closed = closed::found(gateway, found.as_deref());
     trace.collection = found;
+    closed?;
 
     let client = Client {
         address: request.address,
@@ -82,6 +85,7 @@ pub(super) async fn permit(
     trace.let_in(conditions::check(&operation, &client)?);
     let principal = identify(gateway, &in_force, &operation, &client).await?;
     trace.is_from(&principal, operation.identity());
+    closed::principal(gateway, &principal)?;
     if matches!(operation, Operation::Superuser(_)) && !principal.is_superuser() {
         return Err(Error::NotSuperuser);
     }
@@ -132,7 +136,11 @@ impl Asks<'_> {
         let Some(collection) = find(schema, self.in_force, self.operation)? else {
             return Ok(None);
         };
-        let by = (self.in_force, self.principal);
+        let by = reach::By {
+            in_force: self.in_force,
+            principal: self.principal,
+            denies: &self.gateway.denies(),
+        };
         let expanded = reach::check(self.operation, &collection, schema, by)?;
         Ok(Some(Found {
             collection,
@@ -205,6 +213,7 @@ async fn judge(
     under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
+    closed::exchange(gateway, &exchange)?;
     let generation = &in_force.generation;
     let dossier = Arc::new(generation.dossier(&trace.id, Arc::clone(&gateway.upstream)));
     trace.dossier = Some(Arc::clone(&dossier));

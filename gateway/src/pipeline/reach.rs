@@ -6,11 +6,22 @@
 
 use std::sync::Arc;
 
+use super::closed;
+use crate::deny::Denies;
 use crate::error::{Error, ReachProblem};
+use crate::filter::Filter;
 use crate::gateway::InForce;
 use crate::operation::{Expand, ExpandBounds, ListQuery, Operation};
 use crate::principal::Principal;
 use crate::schema::{Collection, FieldKind, Hop, PathError, Schema, fields_on_path, resolve};
+
+/// What decides how far somebody may reach.
+#[derive(Clone, Copy)]
+pub(super) struct By<'a> {
+    pub(super) in_force: &'a InForce,
+    pub(super) principal: &'a Principal,
+    pub(super) denies: &'a Denies,
+}
 
 /// Checks every path that an operation names, and tells the collections that
 /// its expand leads to.
@@ -18,19 +29,27 @@ pub(super) fn check(
     operation: &Operation,
     collection: &Collection,
     schema: &Schema,
-    (in_force, principal): (&InForce, &Principal),
+    by: By<'_>,
 ) -> Result<Vec<Arc<Collection>>, Error> {
+    let By {
+        in_force,
+        principal,
+        denies,
+    } = by;
     let reach = Reach {
         collection,
         schema,
         in_force,
+        denies,
         // PocketBase hides nothing from superusers; nor do rules that let them by.
         unbound: in_force.generation.lets_by(principal),
     };
-    if let Operation::List { query, .. } = operation
-        && !reach.unbound
-    {
-        reach.list(query)?;
+    if let Operation::List { query, .. } = operation {
+        if reach.unbound {
+            reach.closed(query)?;
+        } else {
+            reach.list(query)?;
+        }
     }
     operation
         .expand()
@@ -41,6 +60,7 @@ struct Reach<'a> {
     collection: &'a Collection,
     schema: &'a Schema,
     in_force: &'a InForce,
+    denies: &'a Denies,
     /// Whether everything may be looked at.
     unbound: bool,
 }
@@ -54,6 +74,19 @@ impl Reach<'_> {
         }
         for key in query.sort.keys() {
             self.fields("sort", &key.path)?;
+        }
+        Ok(())
+    }
+
+    /// Of whom nothing is hidden, what an operator closed is closed all the same.
+    fn closed(&self, query: &ListQuery) -> Result<(), Error> {
+        let filtered = query.filter.iter().flat_map(Filter::identifiers);
+        let sorted = query.sort.keys().iter().map(|key| key.path.as_str());
+        for path in filtered.chain(sorted) {
+            let fields = fields_on_path(self.schema, self.collection, path);
+            for (owner, _) in fields.into_iter().flatten() {
+                closed::collection(self.denies, owner)?;
+            }
         }
         Ok(())
     }
@@ -78,6 +111,7 @@ impl Reach<'_> {
                 let segment = path.split('.').nth(at).unwrap_or(path);
                 return Err(refused(unexposed(is_back, segment)));
             }
+            closed::collection(self.denies, owner)?;
             here = match &field.kind {
                 FieldKind::Relation { collection, .. } if !is_back => collection,
                 _ => &owner.id,
@@ -119,6 +153,7 @@ impl Reach<'_> {
             }
             for (hop, segment) in hops.into_iter().zip(path) {
                 self.hop(&hop, segment).map_err(refused)?;
+                closed::collection(self.denies, hop.target)?;
                 targets.push(Arc::clone(hop.target));
             }
         }

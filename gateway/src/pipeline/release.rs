@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Response;
 use super::answer;
+use super::closed;
 use super::fill;
 use super::permit::Permitted;
 use super::scan;
@@ -27,6 +28,10 @@ pub(super) async fn release(
     reply: Reply,
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
+    if !permitted.exchange().operation.is_write() {
+        // A write is done already, and a refusal would say that it is not.
+        closed::exchange(gateway, permitted.exchange())?;
+    }
     match reply {
         Reply::Refused { status, body } => Ok(Response::json(status, &body)),
         Reply::Empty { status } => match conclude(&permitted, status, None).await {
@@ -86,6 +91,7 @@ async fn json(
         }
         (Answer::Auth, _) => {
             trace.answers(&body);
+            closed::login(gateway, &body)?;
             let records = Records::take(body, Shape::Auth)?;
             answer::hold(gateway, permitted, &records, trace).await?;
             reveal(permitted, status, records).await?

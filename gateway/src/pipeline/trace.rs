@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{Request, Response, verdict};
 use crate::error::Error;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Seen};
 use crate::operation::{Identity, Operation, OperationKind, RecordId};
 use crate::principal::Principal;
 use crate::rules::{Dossier, RuleError};
@@ -22,8 +22,8 @@ use crate::schema::Collection;
 use crate::sessions::SessionError;
 use crate::surface::Unnamed;
 use crate::telemetry::{
-    Decision, ExchangeLabels, Note, Noted, RuleCost, RuleLabels, Secrets, SecurityEvent,
-    SecurityKind, UnnamedLabels, Verdict,
+    Decision, DeniedLabels, ExchangeLabels, Note, Noted, RuleCost, RuleLabels, Secrets,
+    SecurityEvent, SecurityKind, UnnamedLabels, Verdict,
 };
 
 /// What servers write for a client that did not wait; nobody is sent it.
@@ -149,7 +149,7 @@ impl<'a> Trace<'a> {
 
     /// Takes down that a write was done and is not shown, and why.
     pub(super) fn withhold(&mut self, error: &RuleError) {
-        count_refusal(self.gateway, error);
+        self.count_refusal(error);
         if let Some(kind) = verdict::of_rule(error) {
             self.alarm = Some(Alarm::of_rule(kind, error));
         }
@@ -197,11 +197,9 @@ impl<'a> Trace<'a> {
             Err(error) => error,
         };
         let told = error.told();
+        self.count(error);
         let rule = match error {
-            Error::Rule(error) => {
-                count_refusal(self.gateway, error);
-                verdict::rule(error)
-            }
+            Error::Rule(error) => verdict::rule(error),
             _ => None,
         };
         let rule = rule.map(str::to_owned);
@@ -310,6 +308,40 @@ impl<'a> Trace<'a> {
     }
 }
 
+impl Trace<'_> {
+    fn count(&self, error: &Error) {
+        match error {
+            Error::Rule(error) => self.count_refusal(error),
+            Error::Closed(deny) => {
+                let by = deny.kind();
+                let denied = &self.gateway.metrics.denied;
+                denied.get_or_create(&DeniedLabels { by }).inc();
+            }
+            // Whatever it was, it happened.
+            Error::Written(error) => self.count(error),
+            _ => {}
+        }
+    }
+
+    fn count_refusal(&self, error: &RuleError) {
+        if let RuleError::Faulted { fault, .. } = error {
+            let principal = self.principal.record();
+            let principal = principal.map(|record| format!("{}/{}", record.collection, record.id));
+            self.gateway.note_fault(&Seen {
+                generation: self.generation,
+                principal: principal.as_deref(),
+                fault,
+            });
+        }
+        let (rule, code) = refusal(error);
+        let labels = RuleLabels {
+            rule: rule.to_owned(),
+            code,
+        };
+        self.gateway.metrics.rules.get_or_create(&labels).inc();
+    }
+}
+
 impl Drop for Trace<'_> {
     fn drop(&mut self) {
         let metrics = &self.gateway.metrics;
@@ -378,15 +410,6 @@ impl Alarm {
 fn has_token(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     values.any(|value| !value.is_empty())
-}
-
-fn count_refusal(gateway: &Gateway, error: &RuleError) {
-    let (rule, code) = refusal(error);
-    let labels = RuleLabels {
-        rule: rule.to_owned(),
-        code,
-    };
-    gateway.metrics.rules.get_or_create(&labels).inc();
 }
 
 fn refusal(error: &RuleError) -> (&str, &'static str) {

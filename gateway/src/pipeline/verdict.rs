@@ -24,6 +24,7 @@ pub(super) fn of(error: &Error) -> Verdict {
         | Error::Session(_)
         | Error::Operation(_)
         | Error::NotExposed(_)
+        | Error::Closed(_)
         | Error::Condition(_)
         | Error::SuperuserRoute
         | Error::NotSuperuser

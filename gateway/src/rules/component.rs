@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
@@ -21,7 +22,7 @@ use super::powers::Powers;
 use super::problem::{FILE_BYTES, LoadError, LoadProblem};
 use super::ready::{self, Ready};
 use super::snapshot::{self, Configured};
-use super::{Isolation, Limits, Scope, Settings, Terms};
+use super::{Isolation, Limits, Scope, Terms};
 
 /// How a core module begins; a component has another version and layer here.
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
@@ -45,7 +46,7 @@ pub struct Rule {
 }
 
 /// What to load: a file, and how.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Names the rule in the configuration, the log and the metrics.
     pub name: String,
@@ -203,20 +204,6 @@ impl Source {
             hash.update(part);
         }
         hex(hash.finish().as_ref())
-    }
-}
-
-impl Settings {
-    /// What to load for a file that was dropped into the folder.
-    pub(super) fn dropped_in(&self, file: PathBuf) -> Source {
-        let name = name_of(&file);
-        Source {
-            name,
-            file,
-            settings: "{}".to_owned(),
-            limits: self.limits.clone(),
-            ..Source::default()
-        }
     }
 }
 

@@ -2,13 +2,14 @@
 //! that is swapped as a whole.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::chain::{self, Chain, Link, Scope, Seat};
-use super::component::{self, Rule, Source, hex, name_of};
+use super::component::{self, Rule, Source, hex};
 use super::engine::Engine;
+use super::history::Module;
 use super::problem::LoadError;
 use super::tally::Tallies;
 use super::{Dossier, Settings};
@@ -30,9 +31,10 @@ pub struct Generation {
     /// That of all others but PocketBase's own.
     others: Option<Chain>,
     seats: Vec<Arc<Seat>>,
-    /// The rules from this place on were dropped into this folder.
+    /// The rules from this place on were dropped into the folder.
     named: usize,
-    folder: Option<PathBuf>,
+    /// Their files, for whoever keeps them.
+    modules: Vec<Module>,
     judge_superusers: bool,
     /// Records that the rules of one request may ask for.
     reads: u32,
@@ -70,7 +72,7 @@ pub enum GenerationError {
     TwiceNamed(String),
     /// A rule that was dropped in is gone: a slip must not loosen the gateway.
     #[error(
-        "the rule \"{rule}\" is gone from the rules folder; put it back, or take it out of service by a start of the gateway"
+        "the rule \"{rule}\" is gone from the rules folder; put it back, or take it out of service: hapta rules remove {rule}"
     )]
     Vanished {
         /// The rule's name.
@@ -138,17 +140,13 @@ impl Generation {
         settings: &Settings,
         before: Option<&Self>,
     ) -> Result<Self, GenerationError> {
-        let mut rules = Vec::new();
-        for source in &settings.sources {
-            rules.push(load(engine, source, before).await?);
-        }
-        let named = rules.len();
-        let files = dropped_in(settings)?;
-        if let Some(before) = before {
-            before.still_there(settings, &files)?;
-        }
-        for file in files {
-            rules.push(load(engine, &settings.dropped_in(file), before).await?);
+        let settings = &settings.with_folder()?;
+        let (mut rules, mut modules) = (Vec::new(), Vec::new());
+        let dropped_in = settings.dropped_in.iter().flatten();
+        for source in settings.sources.iter().chain(dropped_in) {
+            let (rule, bytes) = load(engine, source, before).await?;
+            rules.push(rule);
+            modules.push(Module::new(bytes));
         }
         let groups = settings.groups.iter().map(|group| group.name.as_str());
         let mut sorted: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
@@ -174,36 +172,14 @@ impl Generation {
             digest: digest(&seats, settings),
             exposed,
             others,
-            folder: settings.folder.clone(),
-            named,
+            named: settings.sources.len(),
+            modules,
             judge_superusers: settings.judge_superusers,
             reads: settings.reads,
             release_deadline: release_deadline.unwrap_or_default(),
             seats,
             engine: Arc::clone(engine),
         })
-    }
-
-    /// Whether every rule that was dropped in is there yet. What the
-    /// configuration changed, another folder or an entry of its own, it meant.
-    fn still_there(&self, settings: &Settings, files: &[PathBuf]) -> Result<(), GenerationError> {
-        if self.folder != settings.folder {
-            return Ok(());
-        }
-        let is_there = |name: &str| {
-            files.iter().any(|file| name_of(file) == name)
-                || settings.sources.iter().any(|source| source.name == name)
-        };
-        match self
-            .rules()
-            .skip(self.named)
-            .find(|rule| !is_there(&rule.name))
-        {
-            Some(rule) => Err(GenerationError::Vanished {
-                rule: rule.name.clone(),
-            }),
-            None => Ok(()),
-        }
     }
 
     /// The chain of a collection; none: it is not exposed.
@@ -238,6 +214,17 @@ impl Generation {
 
     pub(super) fn seat(&self, place: usize) -> Option<&Arc<Seat>> {
         self.seats.get(place)
+    }
+
+    /// The files of its rules, in their order, once: they are of no use to requests.
+    pub fn take_modules(&mut self) -> Vec<Module> {
+        std::mem::take(&mut self.modules)
+    }
+
+    /// Whether the rule in this place has no entry of its own.
+    #[must_use]
+    pub fn is_dropped_in(&self, place: usize) -> bool {
+        place >= self.named
     }
 
     /// Every rule in force.
@@ -349,60 +336,21 @@ async fn load(
     engine: &Arc<Engine>,
     source: &Source,
     before: Option<&Generation>,
-) -> Result<Arc<Rule>, GenerationError> {
+) -> Result<(Arc<Rule>, Vec<u8>), GenerationError> {
     let read = {
         let source = source.clone();
         tokio::task::spawn_blocking(move || component::read(&source)).await??
     };
     let known = before.and_then(|before| before.rules().find(|rule| rule.digest == read.digest));
     if let Some(rule) = known {
-        return Ok(Arc::clone(rule));
+        return Ok((Arc::clone(rule), read.bytes));
     }
     let (engine, source, runtime) = (Arc::clone(engine), source.clone(), Handle::current());
     let loading = tokio::task::spawn_blocking(move || {
-        runtime.block_on(component::load(&engine, &source, &read))
+        let rule = runtime.block_on(component::load(&engine, &source, &read))?;
+        Ok((rule, read.bytes))
     });
-    Ok(loading.await??)
-}
-
-/// The `.wasm` files of the rules folder that have no entry of their own, by name.
-fn dropped_in(settings: &Settings) -> Result<Vec<PathBuf>, GenerationError> {
-    let Some(folder) = &settings.folder else {
-        return Ok(Vec::new());
-    };
-    let failed = |problem| GenerationError::Folder {
-        folder: folder.clone(),
-        problem,
-    };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let is_rule = path
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-            && !is_hidden(&path);
-        if is_rule
-            && !settings
-                .sources
-                .iter()
-                .any(|source| same_file(&source.file, &path))
-        {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Editors and atomic writers keep unfinished files behind a dot.
-fn is_hidden(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
-}
-
-fn same_file(one: &Path, other: &Path) -> bool {
-    one == other
-        || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    loading.await?
 }
 
 fn digest(seats: &[Arc<Seat>], settings: &Settings) -> String {
@@ -416,6 +364,8 @@ fn digest(seats: &[Arc<Seat>], settings: &Settings) -> String {
         &settings.groups,
         settings.judge_superusers,
         settings.reads,
+        // Where the folder's rules begin decides on who judges what says "folder".
+        settings.sources.len(),
     );
     hash.update(format!("{judged:?}").as_bytes());
     hex(hash.finish().as_ref())

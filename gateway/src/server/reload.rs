@@ -10,8 +10,14 @@ use tokio_util::sync::CancellationToken;
 use super::ConfigFile;
 use crate::config::{Config, ConfigError};
 use crate::gateway::{BuildError, Gateway, Reloaded};
-use crate::rules::Watch;
+use crate::rules::{Watch, Watching};
 use crate::telemetry::ReloadLabels;
+
+/// A command is written whole, so there is nothing to wait for.
+const COMMAND_DEBOUNCE: Duration = Duration::from_millis(2);
+
+/// How late a command is heard at most, where the system notifies of nothing.
+const COMMAND_POLL: Duration = Duration::from_millis(500);
 
 /// The files that a gateway follows.
 pub(super) struct Files {
@@ -29,7 +35,8 @@ enum ReloadError {
     Build(#[from] BuildError),
 }
 
-/// Reads configuration and rules again whenever their files change, or at SIGHUP.
+/// Reads configuration and rules again whenever their files change, at SIGHUP, or
+/// when a command pins or removes something.
 pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: CancellationToken) {
     let mut hangups = signal(SignalKind::hangup()).ok();
     let mut last_failure = None;
@@ -37,12 +44,14 @@ pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: 
         tokio::select! {
             () = files.watch.changed() => {}
             () = hangup(&mut hangups) => {}
+            () = gateway.to_settle() => {}
             () = stop.cancelled() => return,
         }
+        let control = gateway.control_taken();
         let failure = match reload(&gateway, files.config.as_ref()).await {
-            Ok(reloaded) => {
+            Ok((reloaded, aside)) => {
                 report(&gateway, &reloaded);
-                None
+                aside.map(|problem| problem.to_string())
             }
             Err(problem) => Some(problem.to_string()),
         };
@@ -51,9 +60,40 @@ pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: 
             count(&gateway, "refused");
             tracing::error!(problem, "not reloaded; what was in force stays");
         }
-        gateway.note_reload_failure(failure.clone());
+        gateway.note_reload(failure.clone(), control);
+        gateway.say().await;
         last_failure = failure;
         files.watch_again(&gateway.config());
+    }
+}
+
+/// Takes what commands ask for as soon as they ask, and looks whether rules fail
+/// too often.
+pub(super) async fn follow_commands(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let mut watch = Watch::new(Watching::Notified, COMMAND_DEBOUNCE, COMMAND_POLL);
+    for error in watch.follow(gateway.control_file().as_ref()) {
+        tracing::warn!(%error);
+    }
+    // What was asked for before anybody watched.
+    gateway.take_control().await;
+    loop {
+        let mut goes_back = false;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = gateway.wants_back.notified() => goes_back = true,
+            () = gateway.alarmed.notified() => {}
+            () = watch.changed() => {}
+        }
+        // All of it, whatever it was: nothing that came together with another is lost.
+        if goes_back {
+            let gateway = Arc::clone(&gateway);
+            if let Err(error) = tokio::task::spawn_blocking(move || gateway.go_back()).await {
+                tracing::error!(%error, "going back failed");
+            }
+        }
+        gateway.take_control().await;
+        gateway.look_at_alarm().await;
     }
 }
 
@@ -81,15 +121,25 @@ fn report(gateway: &Gateway, reloaded: &Reloaded) {
     }
 }
 
-async fn reload(gateway: &Gateway, file: Option<&ConfigFile>) -> Result<Reloaded, ReloadError> {
-    let config = match file {
-        Some(file) => file.read().map_err(|problem| ReloadError::Config {
+/// Reloads. What commands pinned comes into force also beside a configuration that
+/// can't be used; that is told then as a problem aside.
+async fn reload(
+    gateway: &Gateway,
+    file: Option<&ConfigFile>,
+) -> Result<(Reloaded, Option<ReloadError>), ReloadError> {
+    let read = file.map(|file| {
+        file.read().map_err(|problem| ReloadError::Config {
             file: file.path.clone(),
             problem,
-        })?,
-        None => gateway.config(),
+        })
+    });
+    let (config, aside) = match read {
+        Some(Ok(config)) => (config, None),
+        Some(Err(problem)) if gateway.is_pinned() => (gateway.config(), Some(problem)),
+        Some(Err(problem)) => return Err(problem),
+        None => (gateway.config(), None),
     };
-    Ok(gateway.reload(config).await?)
+    Ok((gateway.reload(config).await?, aside))
 }
 
 /// The files whose change matters.

@@ -29,6 +29,12 @@ pub struct Metrics {
     pub reloads: Family<ReloadLabels, Counter>,
     /// The generation in force.
     pub generation: Gauge,
+    /// 1 while the generation in force fails too often.
+    pub generation_alarm: Gauge,
+    /// 1 while a start went back to the last good generation.
+    pub degraded: Gauge,
+    /// What an operator closed, by what it was closed for.
+    pub denied: Family<DeniedLabels, Counter>,
     /// What was let in only because the gateway observes, by section of `[compat]`.
     pub unnamed: Family<UnnamedLabels, Counter>,
     /// The names among them that are kept.
@@ -70,6 +76,13 @@ struct WaitingLabels {
 pub struct ReloadLabels {
     /// `swapped` or `refused`.
     pub result: &'static str,
+}
+
+/// What tells apart what an operator closed.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct DeniedLabels {
+    /// `address`, `collection` or `user`.
+    pub by: &'static str,
 }
 
 /// What tells apart what was let in only because the gateway observes.
@@ -154,10 +167,30 @@ impl Metrics {
             "Security events",
             self.security_events.clone(),
         );
+        self.operations(&mut registry);
         let mut out = String::new();
         // Writing to a string can't fail.
         let _ = text::encode(&mut out, &registry);
         out
+    }
+
+    /// Those about generations and what operators do with them.
+    fn operations(&self, registry: &mut Registry) {
+        registry.register(
+            "generation_alarm",
+            "Whether the rules in force fail too often",
+            self.generation_alarm.clone(),
+        );
+        registry.register(
+            "degraded",
+            "Whether the start went back to the last good generation",
+            self.degraded.clone(),
+        );
+        registry.register(
+            "denied",
+            "Refused because an operator denied the address, collection or user",
+            self.denied.clone(),
+        );
     }
 }
 
@@ -197,6 +230,9 @@ impl Default for Metrics {
             rules: Family::default(),
             reloads: Family::default(),
             generation: Gauge::default(),
+            generation_alarm: Gauge::default(),
+            degraded: Gauge::default(),
+            denied: Family::default(),
             unnamed: Family::default(),
             unnamed_names: Gauge::default(),
             preflights: Counter::default(),

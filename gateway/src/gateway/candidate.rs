@@ -1,0 +1,81 @@
+//! What may come into force: what files ask for, or a generation that is kept.
+
+use std::sync::Arc;
+
+use super::BuildError;
+use super::keeping::Keeping;
+use crate::config::Config;
+use crate::rules::{Engine, Generation, HistoryError, Module, OTHERS, Settings};
+use crate::schema::Schema;
+
+/// What files ask for, built.
+pub(super) struct Candidate {
+    pub(super) generation: Generation,
+    /// With what lay in the folder.
+    pub(super) settings: Settings,
+    pub(super) modules: Vec<Module>,
+}
+
+/// Builds what files ask for. Where something is in force, rules of the folder
+/// must not have vanished since.
+pub(super) async fn of_files(
+    engine: &Arc<Engine>,
+    config: &Config,
+    (keeping, before): (&Keeping, Option<&Generation>),
+) -> Result<Candidate, BuildError> {
+    let settings = config.rules.with_folder()?;
+    if before.is_some() {
+        keeping.still_there(&settings)?;
+    }
+    let mut generation = Generation::build(engine, &settings, before).await?;
+    let modules = generation.take_modules();
+    Ok(Candidate {
+        generation,
+        settings,
+        modules,
+    })
+}
+
+/// Builds a generation that is kept, by the very steps that files go through.
+pub(super) async fn of_history(
+    engine: &Arc<Engine>,
+    number: u64,
+    (keeping, before): (&Keeping, Option<&Generation>),
+) -> Result<Generation, BuildError> {
+    let (kept, settings) = keeping.kept(number).await?;
+    let mut generation = Generation::build(engine, &settings, before).await?;
+    // Read a second time meanwhile.
+    if !kept.is_of(&generation.take_modules()) {
+        return Err(HistoryError::Changed(number).into());
+    }
+    generation.number = kept.number;
+    generation.digest = kept.digest;
+    Ok(generation)
+}
+
+/// Every exposed collection must be there, spelled as PocketBase spells it.
+pub(super) fn check_collections(config: &Config, schema: &Schema) -> Result<(), BuildError> {
+    let is_there = |name: &str| {
+        if name == OTHERS {
+            return true;
+        }
+        schema
+            .by_name(name)
+            .is_some_and(|collection| collection.name == name)
+    };
+    match config.rules.exposed.keys().find(|name| !is_there(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let mut known: Vec<&str> = schema
+                .collections()
+                .filter(|collection| !collection.system)
+                .map(|collection| collection.name.as_str())
+                .collect();
+            known.sort_unstable();
+            Err(BuildError::NoSuchCollection {
+                name: name.clone(),
+                known: known.join(", "),
+            })
+        }
+    }
+}
