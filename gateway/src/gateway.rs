@@ -133,7 +133,7 @@ impl Gateway {
     ) -> Result<Arc<Self>, BuildError> {
         upstream.reload_schema().await?;
         let keeping = Keeping::open(state.as_ref(), &config.state)?;
-        let engine = Engine::new(config.instances)?;
+        let engine = Engine::new(config.instances, state.clone())?;
         let generation = first(&engine, &config, (&keeping, &upstream)).await?;
         let metrics = Metrics::default();
         let log = Log::new(&config.log, state.as_deref().and_then(veil_key), &metrics);

@@ -6,6 +6,7 @@
 //! failure of any kind refuses: see [`RuleError`].
 
 mod bindings;
+mod cache;
 mod call;
 mod chain;
 mod component;

@@ -77,7 +77,7 @@ impl<'a> Records<'a> {
             parameters: named(parameters),
             sort,
         };
-        let found = self.request.0.first(self.standing, question)?;
+        let found = self.request.0.first(self.standing, &question)?;
         Ok(found.map(Document))
     }
 
@@ -98,7 +98,7 @@ impl<'a> Records<'a> {
             parameters: named(parameters),
             sort: "",
         };
-        self.request.0.count(self.standing, question)
+        self.request.0.count(self.standing, &question)
     }
 }
 

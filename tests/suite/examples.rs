@@ -151,3 +151,31 @@ fn ownership(gateway: Setup) -> Setup {
             gateway.judged(name, &["ownership"])
         })
 }
+
+#[tokio::test]
+async fn a_quota_is_used_up_by_what_was_created_and_is_each_one_s_own() {
+    let entry = json!({ "grants": ["hapta:rule/counters"], "settings": { "records": 2 } });
+    let entry = toml::Table::try_from(entry).expect("an entry that TOML can say");
+    let stage = Stage::with(|gateway| {
+        gateway
+            .rule_entry("quota", "quota", entry)
+            .judged("posts", &["quota"])
+            .open("users")
+    })
+    .await;
+    let (alice, bob) = (stage.log_in("alice").await, stage.log_in("bob").await);
+    let post = json!({ "title": "One more" });
+    alice
+        .post(&records("posts"))
+        .json(&json!({}))
+        .await
+        .refused(400);
+    alice.post(&records("posts")).json(&post).await.expect(200);
+    alice.post(&records("posts")).json(&post).await.expect(200);
+    let refused = alice.post(&records("posts")).json(&post).await.refused(429);
+    assert_eq!(refused["data"]["@rule"]["code"], "quota_used_up");
+    assert_eq!(refused["message"], "No more than 2 in a day.");
+    bob.post(&records("posts")).json(&post).await.expect(200);
+    let guest = stage.guest().post(&records("posts")).json(&post).await;
+    assert_eq!(guest.refused(401)["data"]["@rule"]["code"], "log_in_first");
+}

@@ -72,7 +72,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
 
 impl Scene {
     async fn new() -> anyhow::Result<Self> {
-        let engine = Engine::new(128)?;
+        let engine = Engine::new(128, None)?;
         let settings = settings("ownership", OWNERSHIP, "users")?;
         let generation = Generation::build(&engine, &settings, None).await?;
         let schema = Schema::read(&[fixtures::collections()?])?;

@@ -36,7 +36,7 @@ const ADDED: f64 = 1.0;
 
 /// Measures, and says so in the report.
 pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
-    let engine = Engine::new(8)?;
+    let engine = Engine::new(8, None)?;
     let with = calls::settings("hide_field", r#"{"fields": ["secret_note"]}"#, "posts")?;
     let mut without = with.clone();
     without.sources.clear();

@@ -75,7 +75,7 @@ pub(crate) async fn measure(report: &mut Report, stub: SocketAddr) -> anyhow::Re
         pace: Duration::from_millis(2),
     });
     let mut loading = Loading {
-        engine: Engine::new(8)?,
+        engine: Engine::new(8, None)?,
         times: Samples::default(),
     };
     let mut swaps = Swaps::default();

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ring::digest;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
 use super::bindings::RulePre;
+use super::cache::{About, CacheKey, Compiled};
 use super::engine::Engine;
 use super::host::CallState;
 use super::instance::{self, Instance};
@@ -107,19 +109,10 @@ async fn try_load(
     read: &Read,
 ) -> Result<Arc<Rule>, LoadProblem> {
     let unfit = |error: wasmtime::Error| LoadProblem::Unfit(format!("{error:#}"));
-    let component = lift(engine, &read.bytes)?;
     let terms = Arc::new(source.terms());
-    let settings = source.settings.as_str();
-    let (manifest, component, each) =
-        match snapshot::configure(engine, &component, settings, &terms).await? {
-            Configured::Frozen(manifest, frozen) => {
-                let frozen = Component::new(&engine.wasmtime, &frozen).map_err(unfit)?;
-                (manifest, frozen, None)
-            }
-            Configured::Each(manifest, component) => {
-                (manifest, component, Some(source.settings.clone()))
-            }
-        };
+    let Compiled { component, about } = compiled(engine, source, read, &terms).await?;
+    // Also what comes from the cache: it may have been granted more then.
+    snapshot::check_imports(engine, &component, &terms)?;
     let pre = engine
         .linker
         .instantiate_pre(&component)
@@ -127,12 +120,12 @@ async fn try_load(
         .map_err(unfit)?;
     let rule = Arc::new(Rule {
         name: source.name.clone(),
-        manifest,
+        manifest: about.manifest,
         digest: read.digest.clone(),
         terms,
         pre,
         running: Arc::new(Semaphore::new(source.limits.running as usize)),
-        each,
+        each: about.each.then(|| source.settings.clone()),
         ready: Ready::new(source.ahead),
     });
     smoke(engine, &rule).await?;
@@ -145,6 +138,42 @@ async fn try_load(
     }
     ready::refill(engine, &rule);
     Ok(rule)
+}
+
+/// The rule's component with its configured state: of the cache, or compiled now.
+async fn compiled(
+    engine: &Engine,
+    source: &Source,
+    read: &Read,
+    terms: &Arc<Terms>,
+) -> Result<Compiled, LoadProblem> {
+    let key = CacheKey::of(&engine.wasmtime, &read.bytes, &source.settings);
+    if let Some(known) = engine.cache.load(&engine.wasmtime, &key) {
+        engine.loads.cached.fetch_add(1, Ordering::Relaxed);
+        return Ok(known);
+    }
+    let component = lift(engine, &read.bytes)?;
+    let configured = snapshot::configure(engine, &component, &source.settings, terms).await?;
+    let compiled = match configured {
+        Configured::Frozen(manifest, frozen) => Compiled {
+            component: Component::new(&engine.wasmtime, &frozen)
+                .map_err(|error| LoadProblem::Unfit(format!("{error:#}")))?,
+            about: About {
+                manifest,
+                each: false,
+            },
+        },
+        Configured::Each(manifest, component) => Compiled {
+            component,
+            about: About {
+                manifest,
+                each: true,
+            },
+        },
+    };
+    engine.loads.compiled.fetch_add(1, Ordering::Relaxed);
+    engine.cache.keep(&key, &compiled);
+    Ok(compiled)
 }
 
 /// Makes a component of a core module that carries its WIT, as Rust for

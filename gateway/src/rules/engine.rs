@@ -10,11 +10,13 @@ use wasmtime::{
     Config, Enabled, Engine as Wasmtime, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
+use super::cache::{Cache, Functions};
 use super::counters::Counters;
 use super::host::{self, CallState, TABLE_ELEMENTS};
 use super::lane::SlowLane;
 use super::ready::{WAITING, Waiting};
 use super::shadow::SHADOWS;
+use crate::state::State;
 
 /// The length of a tick. A rule's CPU time is counted in these.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -36,9 +38,20 @@ pub struct Engine {
     pub(super) waiting: Waiting,
     /// A permit for each run of rules whose word does not count.
     pub(super) shadows: Arc<Semaphore>,
+    /// Compiled rules of earlier starts.
+    pub(super) cache: Cache,
+    /// Rules loaded since the start, by where their code came from.
+    pub(super) loads: Loads,
     /// What rules count from request to request.
     pub(super) counters: Arc<Counters>,
     clock: Arc<Clock>,
+}
+
+/// How rules were loaded.
+#[derive(Debug, Default)]
+pub(super) struct Loads {
+    pub(super) cached: AtomicU64,
+    pub(super) compiled: AtomicU64,
 }
 
 /// What the thread of ticks shares with the engine.
@@ -54,14 +67,15 @@ struct Clock {
 pub struct EngineError(String);
 
 impl Engine {
-    /// Makes an engine whose pool holds this many running calls.
+    /// Makes an engine whose pool holds this many running calls, and that keeps
+    /// what it compiles in the state folder, if there is one.
     ///
     /// # Errors
     ///
     /// When the address space for the pool or a thread is not to be had.
-    pub fn new(instances: u32) -> Result<Arc<Self>, EngineError> {
+    pub fn new(instances: u32, state: Option<Arc<State>>) -> Result<Arc<Self>, EngineError> {
         let failed = |error: wasmtime::Error| EngineError(format!("{error:#}"));
-        let wasmtime = Wasmtime::new(&config(instances)).map_err(failed)?;
+        let wasmtime = Wasmtime::new(&config(instances).map_err(failed)?).map_err(failed)?;
         let mut linker = Linker::new(&wasmtime);
         host::link(&mut linker).map_err(failed)?;
         let clock = Arc::<Clock>::default();
@@ -73,6 +87,8 @@ impl Engine {
             instances,
             waiting: Waiting::new(),
             shadows: Arc::new(Semaphore::new(SHADOWS as usize)),
+            cache: Cache::new(state),
+            loads: Loads::default(),
             counters: Arc::default(),
             slow_lane: SlowLane::start().map_err(|error| EngineError(error.to_string()))?,
             clock,
@@ -92,7 +108,7 @@ impl Drop for Engine {
 }
 
 /// What makes a fresh instance cost microseconds: see `gateway/docs/rules.md`.
-fn config(instances: u32) -> Config {
+fn config(instances: u32) -> wasmtime::Result<Config> {
     // More than calls may take: those that wait, those in shadow, and two with
     // which a reload configures and tries its rules, one after the other.
     let instances = instances.saturating_add(WAITING + SHADOWS + 2);
@@ -119,8 +135,9 @@ fn config(instances: u32) -> Config {
         .epoch_interruption(true)
         .memory_init_cow(true)
         .concurrency_support(false)
-        .wasm_backtrace_max_frames(None);
-    config
+        .wasm_backtrace_max_frames(None)
+        .enable_incremental_compilation(Arc::new(Functions::new()))?;
+    Ok(config)
 }
 
 /// Moves the epoch once a tick. A tick that comes late is one tick: a machine

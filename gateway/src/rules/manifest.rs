@@ -1,9 +1,11 @@
 //! What a rule says of itself when it is configured.
 
+use serde::{Deserialize, Serialize};
+
 use crate::operation::OperationKind;
 
 /// What a rule is for and what it may do; the gateway holds it to this.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The others are never called.
     pub hooks: Hooks,
@@ -18,7 +20,7 @@ pub struct Manifest {
 }
 
 /// The moments a rule implements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hooks {
     /// For a request that is about to go to PocketBase.
     pub before: bool,
@@ -29,7 +31,7 @@ pub struct Hooks {
 }
 
 /// A field that `reveal` may take out or change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
     /// None: of any collection that the rule judges.
     pub collection: Option<String>,

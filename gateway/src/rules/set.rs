@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::chain::{self, Chain, Link, Scope, Seat};
@@ -248,6 +249,15 @@ impl Generation {
     #[must_use]
     pub fn counters(&self) -> usize {
         self.engine.counters.len()
+    }
+
+    /// Rules loaded since the start: those whose code the cache had, and those
+    /// that were compiled.
+    #[must_use]
+    pub fn loads(&self) -> (u64, u64) {
+        let loads = &self.engine.loads;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&loads.cached), read(&loads.compiled))
     }
 
     /// Instances that wait for a call, by the rule's name.

@@ -108,7 +108,11 @@ async fn run(
 }
 
 /// Holds the component's imports, which are its powers, against what is granted.
-fn check_imports(engine: &Engine, component: &Component, terms: &Terms) -> Result<(), LoadProblem> {
+pub(super) fn check_imports(
+    engine: &Engine,
+    component: &Component,
+    terms: &Terms,
+) -> Result<(), LoadProblem> {
     let ty = component.component_type();
     let ungranted = ty.imports(&engine.wasmtime).find(|(name, item)| {
         // A type that the contract defines is a name, not a power.

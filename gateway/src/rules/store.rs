@@ -76,7 +76,7 @@ mod tests {
 
     /// What becomes of a module that does this, under these limits.
     async fn ended(does: &str, limits: &Limits) -> Fault {
-        let engine = Engine::new(1).unwrap();
+        let engine = Engine::new(1, None).unwrap();
         let text =
             format!("(module (memory 1) (table $t 1 funcref) (func (export \"do\") {does}))");
         let module = Module::new(&engine.wasmtime, wat::parse_str(text).unwrap()).unwrap();

@@ -65,6 +65,13 @@ pub struct RuleLabels {
     pub code: &'static str,
 }
 
+/// What tells loads of rules apart.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LoadLabels {
+    /// `cache` or `compiler`.
+    from: &'static str,
+}
+
 /// What tells apart the instances that wait.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct WaitingLabels {
@@ -197,6 +204,16 @@ impl Metrics {
 /// What rules, and what belongs to them, keep by themselves.
 fn register_rules(registry: &mut Registry, tallies: Vec<Tallies>, generation: &Generation) {
     registry.register_collector(Box::new(RuleCalls(tallies)));
+    let loads = Family::<LoadLabels, Counter>::default();
+    let (cached, compiled) = generation.loads();
+    for (from, count) in [("cache", cached), ("compiler", compiled)] {
+        loads.get_or_create(&LoadLabels { from }).inc_by(count);
+    }
+    registry.register(
+        "rule_loads",
+        "Rules loaded, by where their code came from",
+        loads,
+    );
     let waiting = Family::<WaitingLabels, Gauge>::default();
     for (rule, count) in generation.waiting() {
         let rule = rule.to_owned();

@@ -99,20 +99,20 @@ impl Request {
     pub(crate) fn first(
         &self,
         standing: Standing,
-        question: Question<'_>,
+        question: &Question<'_>,
     ) -> Result<Option<Document>, Fault> {
         let found = records::first(
             question.collection,
             question.filter,
-            &bound(question.parameters),
+            &bound(question.parameters.clone()),
             question.sort,
             standing.into(),
         )?;
         Ok(found.map(Document))
     }
 
-    pub(crate) fn count(&self, standing: Standing, question: Question<'_>) -> Result<u64, Fault> {
-        let parameters = bound(question.parameters);
+    pub(crate) fn count(&self, standing: Standing, question: &Question<'_>) -> Result<u64, Fault> {
+        let parameters = bound(question.parameters.clone());
         let (collection, filter) = (question.collection, question.filter);
         Ok(records::count(
             collection,

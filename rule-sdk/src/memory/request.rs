@@ -162,14 +162,14 @@ impl Request {
     pub(crate) fn first(
         &self,
         standing: Standing,
-        question: Question<'_>,
+        question: &Question<'_>,
     ) -> Result<Option<Document>, Fault> {
-        let found = self.find(standing, &question)?;
+        let found = self.find(standing, question)?;
         Ok(found.first().cloned())
     }
 
-    pub(crate) fn count(&self, standing: Standing, question: Question<'_>) -> Result<u64, Fault> {
-        let found = self.find(standing, &question)?;
+    pub(crate) fn count(&self, standing: Standing, question: &Question<'_>) -> Result<u64, Fault> {
+        let found = self.find(standing, question)?;
         Ok(found.len() as u64)
     }
 
@@ -180,6 +180,11 @@ impl Request {
             if !question.parameters.iter().any(|(one, _)| one == name) {
                 return Err(Fault::BadFilter(format!("{name} has no value")));
             }
+        }
+        let mut keys = question.sort.split(',');
+        if !question.sort.is_empty() && keys.any(|key| key.trim().is_empty()) {
+            let problem = "an order has a key that is empty";
+            return Err(Fault::BadFilter(problem.to_owned()));
         }
         let found = self.found.iter().find(|(collection, filter, _)| {
             collection == question.collection && filter == question.filter

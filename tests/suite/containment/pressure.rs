@@ -44,7 +44,7 @@ struct Busy {
 /// That is not its doing: a call of some microseconds is never charged for more than it computed.
 #[tokio::test]
 async fn a_loaded_machine_takes_no_cpu_time_from_a_rule() {
-    let engine = Engine::new(8).expect("an engine");
+    let engine = Engine::new(8, None).expect("an engine");
     let settings = Settings {
         sources: vec![Source {
             name: "editor".to_owned(),
@@ -103,7 +103,7 @@ async fn reloads_leave_nothing_behind() {
             process.folder().join("verdict.wasm.new"),
         );
         let build = usize::from(reload % 2 == 1);
-        fs::write(&beside, &builds[build]).expect("writes the new file");
+        fs::write(&beside, numbered(&builds[build], reload)).expect("writes the new file");
         fs::rename(&beside, &file).expect("renames it over the old");
         let in_force = async || {
             let status = process.operator().get("/status").await.expect(200);
@@ -129,6 +129,13 @@ async fn reloads_leave_nothing_behind() {
             "{what}: {before}, then {after}"
         );
     }
+}
+
+/// The same module with a section that nobody reads: a file that was never there before, so that it
+/// is compiled, and is a generation of its own.
+fn numbered(module: &[u8], number: u64) -> Vec<u8> {
+    let (custom, length, name) = (0, 10, [1, b'n']);
+    [module, &[custom, length], &name, &number.to_le_bytes()].concat()
 }
 
 impl Held {
