@@ -25,7 +25,13 @@ async fn what_was_in_force_is_kept_and_told() {
     change(&stage, "allow_all", 200).await;
     change(&stage, "noter", 200).await;
     in_force(&stage.gateway, 3).await;
-    let listed = hapta(&stage.gateway, &["rules", "history"]).await;
+    // What commands read is written a moment after it is in force.
+    let told = async || {
+        let listed = hapta(&stage.gateway, &["rules", "history"]).await;
+        let last = listed.output.lines().last().unwrap_or_default();
+        last.contains("<- in force").then_some(listed)
+    };
+    let listed = eventually("commands are told", told).await;
     assert_eq!(listed.status, Some(0), "{}", listed.output);
     let lines: Vec<&str> = listed.output.lines().skip(1).collect();
     assert_eq!(lines.len(), 3, "the first came twice: {}", listed.output);

@@ -43,10 +43,9 @@ impl Rule for Noter {
         for name in &self.query {
             request.note(name, &request.query(name).unwrap_or_default());
         }
-        if let Some(body) = request.body() {
-            for pointer in &self.body {
-                request.note(pointer, &body.str(pointer).unwrap_or_default());
-            }
+        for pointer in &self.body {
+            let said = request.body().and_then(|body| body.str(pointer));
+            request.note(pointer, &said.unwrap_or_default());
         }
         Ok(())
     }
