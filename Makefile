@@ -21,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench fuzz setup clean pocketbase test-rules sdk python-sdk nextest deny cargo-fuzz
+.PHONY: help run test test-matrix rules lint bench fuzz soak setup clean pocketbase test-rules guests sdk python-sdk nextest deny cargo-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ rules: ## the example rules to .build/rules; RULES_TOOLCHAIN=debian for Debian's
 lint: deny ## formatting, clippy without warnings, licences and sources of what we depend on
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	set -e; for crate in $(guest_crates) tests/rules; do \
+	set -e; for crate in $(guest_crates) tests/rules tests/guests/wasip2; do \
 		(cd $$crate && cargo fmt --all --check && cargo clippy --all-targets -- -D warnings); done
 	cd gateway/fuzz && cargo fmt --all --check && cargo clippy -- -D warnings
 	cargo deny --workspace check bans licenses sources
@@ -57,20 +57,29 @@ bench: pocketbase rules test-rules ## speed, layer by layer: a table, and target
 	install -D target/dist/hapta target/bench/hapta
 	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench bench
 
+soak: setup ## a thousand reloads of one gateway, which leave memory, descriptors, threads and mappings as they were
+	cargo build --profile dist --package hapta
+	POCKETBASE=$(abspath $(POCKETBASE)) HAPTA=$(abspath target/dist/hapta) HAPTA_RELOADS=1000 \
+		cargo nextest run --package hapta-tests --no-capture reloads_leave_nothing_behind
+
 fuzz: cargo-fuzz ## the parsers against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
 	.ci/fuzz $(FUZZ_SECONDS)
 
-setup: pocketbase rules test-rules sdk python-sdk nextest ## all that the tests need, and no test
+setup: pocketbase rules test-rules guests sdk python-sdk nextest ## all that the tests need, and no test
 
 clean: ## removes what was built and fetched
 	cargo clean
-	rm -rf .build tests/sdk/node_modules rule-sdk/target rules-examples/*/target tests/rules/target
+	rm -rf .build tests/sdk/node_modules tests/guests/js/node_modules tests/guests/wasip2/target rule-sdk/target rules-examples/*/target tests/rules/target
 
 pocketbase:
 	.ci/fetch-pocketbase $(POCKETBASE_VERSION) $(POCKETBASE)
 
 test-rules:
 	.ci/build-rules .build/test-rules tests/rules
+
+# Rules in JavaScript and Python, and one for WASI.
+guests:
+	.ci/build-guests .build/guests
 
 sdk: tests/sdk/node_modules/.package-lock.json
 

@@ -5,6 +5,7 @@
 
 mod collections;
 mod environment;
+mod log;
 mod place;
 mod pocketbase;
 mod raw;
@@ -25,6 +26,7 @@ pub use server::{Admin, Server, Tls};
 use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
+use crate::telemetry::LogSettings;
 use crate::{rules as rule_station, sessions, state as state_folder};
 
 /// Everything that can be configured, resolved.
@@ -48,6 +50,8 @@ pub struct Config {
     pub state: state_folder::Settings,
     /// When changed files are looked at.
     pub watch: WatchTimes,
+    /// Where decisions and security events go.
+    pub log: LogSettings,
     /// What needs no start to take effect.
     pub serving: Serving,
 }
@@ -67,9 +71,11 @@ pub struct Serving {
     pub surface: Arc<Surface>,
 }
 
-/// The watcher's times.
+/// The watcher's ways and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WatchTimes {
+    /// Whether the system is asked to tell of changes.
+    pub how: rule_station::Watching,
     /// Files are read when nothing has changed for so long.
     pub debounce: Duration,
     /// Files are looked at this often, whatever was noticed.
@@ -154,9 +160,11 @@ impl Config {
             last_good: raw.rules.last_good,
             state: state::resolve(raw.state, folder)?,
             watch: WatchTimes {
+                how: raw.rules.watch.into(),
                 debounce: raw.rules.debounce,
                 poll: raw.rules.poll,
             },
+            log: log::resolve(raw.log, folder)?,
             serving: Serving {
                 superusers,
                 list_scan: raw.rules.list_scan,
@@ -166,7 +174,7 @@ impl Config {
             },
             rules: rules::resolve(
                 raw.rules,
-                raw.rule,
+                (raw.rule, raw.group),
                 raw.collections,
                 &raw.superusers,
                 folder,
@@ -189,7 +197,11 @@ impl Config {
         note(self.sessions != other.sessions, "[sessions]");
         note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");
-        note(self.watch != other.watch, "rules.debounce or rules.poll");
+        note(
+            self.watch != other.watch,
+            "rules.watch, rules.debounce or rules.poll",
+        );
+        note(self.log != other.log, "[log]");
         sections
     }
 }

@@ -19,10 +19,10 @@ use self::alarm::Faults;
 use self::candidate::{Candidate, check_collections};
 use self::keeping::Keeping;
 use crate::config::{Config, Server, Serving};
-use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError};
+use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
 use crate::state::{State, StateError};
-use crate::telemetry::{Metrics, Observed};
+use crate::telemetry::{Log, Metrics, Observed};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// The gateway: everything that a request meets.
@@ -33,6 +33,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// Counts what the pipeline, the listeners and the reloads do.
     pub metrics: Metrics,
+    /// Writes decisions and security events.
+    pub log: Log,
     /// Keeps what was let in without being named.
     pub observed: Observed,
     /// What outlives it; none where there is no folder for it.
@@ -43,6 +45,8 @@ pub struct Gateway {
     pub(crate) under_way: Arc<Semaphore>,
     engine: Arc<Engine>,
     in_force: ArcSwap<InForce>,
+    /// What the rules of the generation before came to, for the scrape after a swap.
+    before: Mutex<Option<Tallies>>,
     /// The configuration of what is in force, for telling what a reload changes.
     config: Mutex<Config>,
     keeping: Keeping,
@@ -131,16 +135,20 @@ impl Gateway {
         let keeping = Keeping::open(state.as_ref(), &config.state)?;
         let engine = Engine::new(config.instances)?;
         let generation = first(&engine, &config, (&keeping, &upstream)).await?;
+        let metrics = Metrics::default();
+        let log = Log::new(&config.log, state.as_deref().and_then(veil_key), &metrics);
         let gateway = Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             upstream,
-            metrics: Metrics::default(),
+            metrics,
+            log,
             observed: Observed::default(),
             state,
             under_way: Arc::new(Semaphore::new(config.server.max_requests)),
             server: config.server.clone(),
             engine,
             in_force: ArcSwap::from_pointee(InForce::new(&config, Arc::new(generation))),
+            before: Mutex::default(),
             config: Mutex::new(config),
             keeping,
             faults: Faults::default(),
@@ -176,6 +184,10 @@ impl Gateway {
         let swapped = next.generation.number;
         let is_as_before = next.generation.digest == before.generation.digest;
         let is_swapped = !is_as_before || next.serving != before.serving;
+        if !is_as_before {
+            *self.before.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(before.generation.tallies());
+        }
         if is_swapped {
             self.in_force.store(Arc::new(next));
         }
@@ -187,6 +199,16 @@ impl Gateway {
             generation: is_swapped.then_some(swapped),
             restart,
         })
+    }
+
+    /// All metrics in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let in_force = self.in_force();
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let tallies = before.iter().cloned();
+        let tallies = tallies.chain([in_force.generation.tallies()]).collect();
+        self.metrics.text(tallies, &in_force.generation)
     }
 
     /// The generation that commands pinned.
@@ -260,6 +282,12 @@ impl Gateway {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+/// The key by which people and addresses are hashed in the logs: the same for
+/// as long as the state folder is.
+fn veil_key(state: &State) -> Option<[u8; 32]> {
+    state.seal("log", &[]).first_chunk().copied()
 }
 
 impl InForce {

@@ -17,6 +17,7 @@ mod reach;
 mod release;
 mod scan;
 mod trace;
+mod verdict;
 
 use std::net::IpAddr;
 use std::sync::Arc;

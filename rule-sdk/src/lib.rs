@@ -14,6 +14,7 @@ mod document;
 mod fault;
 mod manifest;
 mod operation;
+mod records;
 mod request;
 mod response;
 mod rule;
@@ -23,7 +24,8 @@ mod value;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod bindings;
-#[cfg(target_family = "wasm")]
+// WASI's C library hands out the same free memory, so there the heap is its own.
+#[cfg(all(target_family = "wasm", not(target_os = "wasi")))]
 mod heap;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
@@ -45,7 +47,8 @@ pub use crate::document::Document;
 pub use crate::fault::{EditError, Fault, ShapeError};
 pub use crate::manifest::{Hook, Manifest};
 pub use crate::operation::Operation;
-pub use crate::request::{Request, Upload};
+pub use crate::records::{Records, Standing};
+pub use crate::request::{Level, Request, Upload};
 pub use crate::response::Response;
 pub use crate::rule::Rule;
 pub use crate::settings::{NoSettings, SettingsError};

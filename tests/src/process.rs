@@ -159,10 +159,20 @@ impl Process {
         assert!(said, "it ended without {text}:\n{}", self.output());
     }
 
+    /// Its number.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        id.expect("it has not ended")
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let id = id.and_then(Pid::from_raw).expect("it has not ended");
+        let id = Pid::from_raw(self.id()).expect("an id");
         kill_process(id, signal).expect("the signal is sent");
     }
 

@@ -1,7 +1,10 @@
-//! The built rules, from `rules-examples` and from `tests/rules`.
+//! The built rules, from `rules-examples`, `tests/rules` and `tests/guests`.
 
 use std::fs;
 use std::path::PathBuf;
+
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 use crate::root;
 
@@ -12,7 +15,7 @@ use crate::root;
 /// When it isn't built.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
-    let places = [".build/test-rules", ".build/rules"];
+    let places = [".build/test-rules", ".build/rules", ".build/guests"];
     let file = |place| root().join(place).join(format!("{name}.wasm"));
     places
         .into_iter()
@@ -25,6 +28,24 @@ pub fn path(name: &str) -> PathBuf {
 #[must_use]
 pub fn bytes(name: &str) -> Vec<u8> {
     fs::read(path(name)).expect("reads a built rule")
+}
+
+/// A rule written in WebAssembly's text: a core module that meets the contract by hand, and so can
+/// break it as no compiler would.
+///
+/// # Panics
+///
+/// When the text is none.
+#[must_use]
+pub fn assembled(text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
+    let mut contract = Resolve::default();
+    let (package, _) = contract.push_dir(root().join("wit")).expect("the contract");
+    let world = contract.select_world(&[package], Some("rule"));
+    let world = world.expect("the world of rules");
+    embed_component_metadata(&mut module, &contract, world, StringEncoding::UTF8)
+        .expect("the contract goes into the module");
+    module
 }
 
 /// The folders below one that hold a crate, by name and sorted: the rules there are.

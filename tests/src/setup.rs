@@ -102,9 +102,14 @@ impl Setup {
     }
 
     /// The same with any keys of the entry, and under a name that is not the built rule's.
-    pub fn rule_entry(mut self, name: &str, built: &str, mut entry: Table) -> Self {
+    pub fn rule_entry(self, name: &str, built: &str, entry: Table) -> Self {
+        self.rule_of_bytes(name, &rules::bytes(built), entry)
+    }
+
+    /// The same with bytes that are no built rule's.
+    pub fn rule_of_bytes(mut self, name: &str, bytes: &[u8], mut entry: Table) -> Self {
         let file = format!("{name}.wasm");
-        fs::write(self.folder.path().join(&file), rules::bytes(built)).expect("writes the rule");
+        fs::write(self.folder.path().join(&file), bytes).expect("writes the rule");
         entry.insert("name".to_owned(), name.into());
         entry.insert("file".to_owned(), file.into());
         let list = self

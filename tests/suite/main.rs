@@ -24,6 +24,10 @@ mod child;
 mod commands;
 /// What is let in by name, or only observed: routes, parameters, headers, keys.
 mod compat;
+/// Rules that break the rules of the sandbox itself, and loads that others bear.
+mod containment;
+/// The decision log and the security events.
+mod decisions;
 /// Denying in an emergency: a collection, a user, an address.
 mod denying;
 /// How many may come in at once, and how long anything may take.
@@ -42,10 +46,18 @@ mod faults;
 mod filters;
 /// Generations: the last ones are kept, and operators go back to them.
 mod generations;
+/// Rules that are heard as one, and rules that are not heard.
+mod groups;
+/// Rules whose runtime is an interpreter, or wants WASI.
+mod guests;
+/// Whose memory a call of a rule has.
+mod instances;
 /// The limits of rules, each at its edge.
 mod limits;
 /// The dashboard and the public folder.
 mod pages;
+/// What rules may reach beyond the request, if it was granted.
+mod powers;
 /// Who is asking: tokens, and what a bad one gets.
 mod principals;
 /// How far filter, sort and expand reach, and what an answer may gather.
@@ -80,3 +92,5 @@ mod told;
 mod values;
 /// Which PocketBase is spoken to, and what happens when another takes its place.
 mod versions;
+/// The ways in which files change, and when that is noticed.
+mod watcher;

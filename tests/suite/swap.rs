@@ -1,17 +1,14 @@
 //! A rule's file changes under a running gateway.
+//!
+//! In which ways files change, and what is noticed of it, is in [`watcher`](crate::watcher).
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hapta_tests::demo::{POST_OF_ALICE, record};
 use hapta_tests::{Setup, Stage, TestGateway, eventually, rules};
 use serde_json::json;
 use toml::Table;
-
-/// What it is, and how the bytes get into the file.
-type Way = (&'static str, fn(&Path, &[u8]));
 
 #[tokio::test]
 async fn a_new_file_changes_the_verdict_without_a_restart() {
@@ -25,41 +22,6 @@ async fn a_new_file_changes_the_verdict_without_a_restart() {
         .gateway
         .replace_rule("verdict", &rules::bytes("allow_all"));
     answers(&stage, 200).await;
-}
-
-#[tokio::test]
-async fn every_way_to_write_a_file_is_noticed() {
-    let ways: [Way; 4] = [
-        ("in place", |file, bytes| {
-            fs::write(file, bytes).expect("writes");
-        }),
-        ("renamed over", |file, bytes| {
-            let beside = file.with_extension("new");
-            fs::write(&beside, bytes).expect("writes");
-            fs::rename(beside, file).expect("renames");
-        }),
-        ("deleted and made again", |file, bytes| {
-            fs::remove_file(file).expect("deletes");
-            fs::write(file, bytes).expect("writes");
-        }),
-        // As Kubernetes mounts a ConfigMap.
-        ("a symbolic link turned", |file, bytes| {
-            let (target, link) = (file.with_extension("linked"), file.with_extension("link"));
-            fs::write(&target, bytes).expect("writes");
-            symlink(&target, &link).expect("links");
-            fs::rename(link, file).expect("renames");
-        }),
-    ];
-    for (way, write) in ways {
-        let stage = Stage::with(allowing).await;
-        answers(&stage, 200).await;
-        write(
-            &stage.gateway.rule_file("verdict"),
-            &rules::bytes("deny_all"),
-        );
-        eprintln!("{way}");
-        answers(&stage, 403).await;
-    }
 }
 
 #[tokio::test]

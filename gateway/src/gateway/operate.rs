@@ -167,7 +167,7 @@ impl Gateway {
         let alarm = self.faults.standing(generation.number, Instant::now());
         let problems = self.keeping.problems();
         let standing = self.keeping.standing().clone();
-        let rules = generation.rules().iter().enumerate();
+        let rules = generation.rules().enumerate();
         Report {
             generation: generation.number,
             digest: generation.digest.clone(),

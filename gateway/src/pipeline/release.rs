@@ -90,6 +90,7 @@ async fn json(
             reveal(permitted, status, records).await?
         }
         (Answer::Auth, _) => {
+            trace.answers(&body);
             closed::login(gateway, &body)?;
             let records = Records::take(body, Shape::Auth)?;
             answer::hold(gateway, permitted, &records, trace).await?;

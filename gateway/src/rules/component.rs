@@ -1,5 +1,8 @@
 //! From a file to a rule that can be called: load → lift → check → configure →
 //! freeze → compile → smoke call. Boot, reload and `hapta check` all come here.
+//!
+//! A component that can't be frozen, as those of interpreters, is configured in
+//! each of its instances instead: see `instance`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,16 +10,19 @@ use std::sync::Arc;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
-use wasmtime::Store;
 use wasmtime::component::Component;
 
 use super::bindings::RulePre;
 use super::engine::Engine;
 use super::host::CallState;
+use super::instance::{self, Instance};
+use super::lane::Crossed;
 use super::manifest::Manifest;
+use super::powers::Powers;
 use super::problem::{FILE_BYTES, LoadError, LoadProblem};
-use super::{Dossier, Limits, snapshot, store};
-use crate::exchange::Exchange;
+use super::ready::{self, Ready};
+use super::snapshot::{self, Configured};
+use super::{Isolation, Limits, Scope, Terms};
 
 /// How a core module begins; a component has another version and layer here.
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
@@ -29,14 +35,18 @@ pub struct Rule {
     pub manifest: Manifest,
     /// SHA-256 of file, settings and limits, in hex.
     pub digest: String,
-    pub(super) limits: Limits,
+    pub(super) terms: Arc<Terms>,
     pub(super) pre: RulePre<CallState>,
     /// A permit for each call of this rule that may run at once.
     pub(super) running: Arc<Semaphore>,
+    /// The settings with which each instance is configured; none: the component was frozen.
+    pub(super) each: Option<String>,
+    /// The instances that wait for a call.
+    pub(super) ready: Ready,
 }
 
 /// What to load: a file, and how.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Names the rule in the configuration, the log and the metrics.
     pub name: String,
@@ -46,6 +56,16 @@ pub struct Source {
     pub settings: String,
     /// For each call; but `configure` has CPU time of its own.
     pub limits: Limits,
+    /// What it may reach beyond the request.
+    pub powers: Powers,
+    /// Whether an instance may serve more than one call.
+    pub isolation: Isolation,
+    /// Instances that are made before they are asked for.
+    pub ahead: u32,
+    /// To what it is limited, beyond what it says of itself.
+    pub scope: Scope,
+    /// Whether its word does not count.
+    pub shadow: bool,
 }
 
 /// The file's bytes and what names this rule with these settings.
@@ -73,68 +93,96 @@ pub(super) fn read(source: &Source) -> Result<Read, LoadError> {
 
 /// Makes a rule of a file's bytes. Takes as long as compiling takes.
 pub(super) async fn load(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     source: &Source,
     read: &Read,
 ) -> Result<Arc<Rule>, LoadError> {
-    match try_load(engine, source, read).await {
-        Ok(rule) => Ok(Arc::new(rule)),
-        Err(problem) => Err(source.failed(problem)),
-    }
+    let loaded = try_load(engine, source, read).await;
+    loaded.map_err(|problem| source.failed(problem))
 }
 
-async fn try_load(engine: &Engine, source: &Source, read: &Read) -> Result<Rule, LoadProblem> {
+async fn try_load(
+    engine: &Arc<Engine>,
+    source: &Source,
+    read: &Read,
+) -> Result<Arc<Rule>, LoadProblem> {
     let unfit = |error: wasmtime::Error| LoadProblem::Unfit(format!("{error:#}"));
-    let component = lift(&read.bytes)?;
-    let (manifest, frozen) =
-        snapshot::configure(engine, &component, &source.settings, &source.limits).await?;
-    let frozen = Component::new(&engine.wasmtime, &frozen).map_err(unfit)?;
+    let component = lift(engine, &read.bytes)?;
+    let terms = Arc::new(source.terms());
+    let settings = source.settings.as_str();
+    let (manifest, component, each) =
+        match snapshot::configure(engine, &component, settings, &terms).await? {
+            Configured::Frozen(manifest, frozen) => {
+                let frozen = Component::new(&engine.wasmtime, &frozen).map_err(unfit)?;
+                (manifest, frozen, None)
+            }
+            Configured::Each(manifest, component) => {
+                (manifest, component, Some(source.settings.clone()))
+            }
+        };
     let pre = engine
         .linker
-        .instantiate_pre(&frozen)
+        .instantiate_pre(&component)
         .and_then(RulePre::new)
         .map_err(unfit)?;
-    let rule = Rule {
+    let rule = Arc::new(Rule {
         name: source.name.clone(),
         manifest,
         digest: read.digest.clone(),
-        limits: source.limits.clone(),
+        terms,
         pre,
         running: Arc::new(Semaphore::new(source.limits.running as usize)),
-    };
+        each,
+        ready: Ready::new(source.ahead),
+    });
     smoke(engine, &rule).await?;
+    if let Isolation::Reuse { calls } = source.isolation {
+        tracing::warn!(
+            rule = rule.name,
+            calls,
+            "isolation is \"reuse\": what the rule keeps from one request can reach another"
+        );
+    }
+    ready::refill(engine, &rule);
     Ok(rule)
 }
 
 /// Makes a component of a core module that carries its WIT, as Rust for
 /// `wasm32-unknown-unknown` and C come out of their compilers.
-fn lift(bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
+fn lift(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
     let unfit = |error: &dyn std::fmt::Display| LoadProblem::Unfit(format!("{error:#}"));
     if !bytes.starts_with(CORE) {
         return Ok(bytes.to_vec());
     }
-    wit_component::ComponentEncoder::default()
-        .module(bytes)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| unfit(&error))
+    wasmtime::Module::validate(&engine.wasmtime, bytes).map_err(|error| unfit(&error))?;
+    // The encoder takes for granted that what a module says of its WIT is whole.
+    let encoded = std::panic::catch_unwind(|| {
+        let mut encoder = wit_component::ComponentEncoder::default().module(bytes)?;
+        encoder.encode()
+    });
+    match encoded {
+        Ok(component) => component.map_err(|error| unfit(&error)),
+        Err(_) => Err(unfit(&"what it says of its WIT cannot be read")),
+    }
 }
 
 /// Starts one instance: what the frozen component can't do, it shows here.
 async fn smoke(engine: &Engine, rule: &Rule) -> Result<(), LoadProblem> {
-    let state = CallState::new(
-        Arc::new(Exchange::nothing()),
-        Arc::new(Dossier::nothing()),
-        &rule.limits,
-    );
-    let mut store: Store<CallState> = store::store(engine, state, &super::lane::Crossed::default());
-    rule.pre
-        .instantiate_async(&mut store)
-        .await
-        .map(drop)
-        .map_err(|error| LoadProblem::Start(store::fault(&error)))
+    let nobody = instance::nobody(&rule.terms);
+    let started = Instance::start(engine, rule, nobody, &Crossed::default()).await;
+    started.map(drop).map_err(LoadProblem::Start)
 }
 
 impl Source {
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            name: self.name.as_str().into(),
+            limits: self.limits.clone(),
+            powers: self.powers.clone(),
+            isolation: self.isolation,
+        }
+    }
+
     fn failed(&self, problem: LoadProblem) -> LoadError {
         LoadError {
             name: self.name.clone(),
@@ -149,7 +197,7 @@ impl Source {
             bytes,
             self.name.as_bytes(),
             self.settings.as_bytes(),
-            format!("{:?}", self.limits).as_bytes(),
+            format!("{:?}", (self.terms(), self.ahead)).as_bytes(),
         ] {
             // Lengths keep the parts apart.
             hash.update(&part.len().to_le_bytes());

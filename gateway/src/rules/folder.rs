@@ -52,6 +52,7 @@ impl Settings {
             file,
             settings: "{}".to_owned(),
             limits: self.limits.clone(),
+            ..Source::default()
         }
     }
 }

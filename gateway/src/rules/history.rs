@@ -317,7 +317,7 @@ impl Kept {
         modules: &[Module],
         now_ms: u64,
     ) -> Self {
-        let rules = generation.rules().iter().zip(modules);
+        let rules = generation.rules().zip(modules);
         Self {
             number: generation.number,
             digest: generation.digest.clone(),

@@ -72,6 +72,13 @@ impl SlowLane {
             .unwrap_or(Err(Fault::Deadline))
     }
 
+    /// Runs what no request waits for, on the same thread.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(work);
+        }
+    }
+
     async fn finish<T: Send + 'static>(
         &self,
         call: Pin<Box<impl Future<Output = Result<T, Fault>> + Send + 'static>>,
@@ -118,5 +125,44 @@ async fn until_crossed<F: Future + Unpin>(call: &mut F, crossed: &Crossed) -> Op
 fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::warn!(%error, "cannot lower the priority of the thread for long calls");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call of a gateway with a mistake in it.
+    async fn mistaken(crossed: Option<&Crossed>) -> Result<(), Fault> {
+        if let Some(crossed) = crossed {
+            crossed.set();
+            tokio::task::yield_now().await;
+        }
+        let nothing: Option<()> = std::hint::black_box(None);
+        nothing.expect("the gateway makes a mistake");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_gateway_under_a_call_refuses() {
+        let lane = SlowLane::start().unwrap();
+        let deadline = Duration::from_secs(10);
+        let crossed = Crossed::default();
+        let ended = lane.run(deadline, &crossed, mistaken(None)).await;
+        assert_eq!(ended, Err(Fault::Host));
+        // The same where the call went on in the thread for long ones, which lives on.
+        for _ in 0..2 {
+            let crossed = Crossed::default();
+            let own = crossed.clone();
+            let call = async move { mistaken(Some(&own)).await };
+            assert_eq!(lane.run(deadline, &crossed, call).await, Err(Fault::Host));
+        }
+        let crossed = Crossed::default();
+        crossed.set();
+        let well = lane.run(deadline, &crossed, async {
+            tokio::task::yield_now().await;
+            Ok(std::thread::current().name().map(str::to_owned))
+        });
+        assert_eq!(well.await, Ok(Some("hapta-slow".to_owned())));
     }
 }

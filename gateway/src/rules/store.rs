@@ -16,7 +16,10 @@ pub(super) const FIRST_TICK: u64 = 2;
 
 /// A store with its bounds on.
 pub(super) fn store(engine: &Engine, state: CallState, crossed: &Crossed) -> Store<CallState> {
+    let handed_over = state.memory.left();
     let mut store = Store::new(&engine.wasmtime, state);
+    // Texts may lie one over the other, so that a small memory could tell of more than the gateway has.
+    store.set_hostcall_fuel(handed_over);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(FIRST_TICK);
     store.epoch_deadline_callback(on_tick(crossed.clone()));
@@ -57,5 +60,56 @@ pub(super) fn fault(error: &wasmtime::Error) -> Fault {
         Some(Trap::StackOverflow) => Fault::Stack,
         Some(trap) => Fault::Trap(trap.to_string()),
         None => Fault::Trap(error.root_cause().to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytesize::ByteSize;
+    use wasmtime::{Instance, Module};
+
+    use super::*;
+    use crate::exchange::Exchange;
+    use crate::rules::{Dossier, Limits, Source};
+
+    /// What becomes of a module that does this, under these limits.
+    async fn ended(does: &str, limits: &Limits) -> Fault {
+        let engine = Engine::new(1).unwrap();
+        let text =
+            format!("(module (memory 1) (table $t 1 funcref) (func (export \"do\") {does}))");
+        let module = Module::new(&engine.wasmtime, wat::parse_str(text).unwrap()).unwrap();
+        let (exchange, dossier) = (Exchange::nothing(), Dossier::nothing());
+        let source = Source {
+            limits: limits.clone(),
+            ..Source::default()
+        };
+        let terms = Arc::new(source.terms());
+        let state = CallState::new(Arc::new(exchange), Arc::new(dossier), &terms);
+        let mut store = store(&engine, state, &Crossed::default());
+        let call = async {
+            let instance = Instance::new_async(&mut store, &module, &[]).await?;
+            let function = instance.get_typed_func::<(), ()>(&mut store, "do")?;
+            function.call_async(&mut store, ()).await
+        };
+        fault(&call.await.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn what_grows_without_end_is_stopped_and_called_by_its_name() {
+        let limits = Limits {
+            memory: ByteSize::mib(1),
+            ..Limits::default()
+        };
+        let grows = |what: &str| format!("(loop $more (drop {what}) (br $more))");
+        let memory = grows("(memory.grow (i32.const 1))");
+        assert_eq!(ended(&memory, &limits).await, Fault::Memory);
+        let table = grows("(table.grow $t (ref.null func) (i32.const 1000))");
+        assert_eq!(ended(&table, &limits).await, Fault::Memory);
+        let whole = "(drop (table.grow $t (ref.null func) (i32.const 0x7fffffff)))";
+        assert_eq!(ended(whole, &limits).await, Fault::Memory);
+        assert_eq!(ended("(call 0)", &limits).await, Fault::Stack);
+        assert_eq!(ended(&grows("(i32.const 0)"), &limits).await, Fault::Cpu);
     }
 }

@@ -7,19 +7,29 @@
 //! time to time covers what the system did not notify.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::Instant;
 
 /// However busy a folder is, its files are read at least so many debounces after the first change.
 const PATIENCE: u32 = 20;
 
+/// How changes are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Watching {
+    /// The system tells, and a look from time to time covers what it does not.
+    #[default]
+    Notified,
+    /// By looking alone: on a network file system nobody tells what others change.
+    Polling,
+}
+
 /// Waits for changes.
 pub struct Watch {
-    /// None where the system notifies of nothing: then only the poll is left.
+    /// None where nothing is notified of: then only the poll is left.
     watcher: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
     /// Holds one: more changes say no more than the first.
@@ -40,20 +50,12 @@ pub struct WatchError {
 impl Watch {
     /// Watches nothing yet.
     #[must_use]
-    pub fn new(debounce: Duration, poll: Duration) -> Self {
+    pub fn new(how: Watching, debounce: Duration, poll: Duration) -> Self {
         let (notice, changes) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is no change; an error may hide one.
-            if event.map_or(true, |event| !event.kind.is_access()) {
-                // Full is as good as sent.
-                let _ = notice.try_send(());
-            }
-        });
-        let watcher = watcher
-            .inspect_err(
-                |error| tracing::warn!(%error, ?poll, "no notifications; files are polled"),
-            )
-            .ok();
+        let watcher = match how {
+            Watching::Notified => notified(notice, poll),
+            Watching::Polling => None,
+        };
         Self {
             watcher,
             folders: BTreeSet::new(),
@@ -108,18 +110,34 @@ impl Watch {
     }
 }
 
+/// What the system tells goes into the channel; none where it tells nothing.
+fn notified(notice: Sender<()>, poll: Duration) -> Option<RecommendedWatcher> {
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading a file is no change; an error may hide one.
+        if event.map_or(true, |event| !event.kind.is_access()) {
+            // Full is as good as sent.
+            let _ = notice.try_send(());
+        }
+    });
+    watcher
+        .inspect_err(|error| tracing::warn!(%error, ?poll, "no notifications; files are polled"))
+        .ok()
+}
+
 /// Where a change of a file shows: its folder, the file itself if it is a
-/// folder, and the folder that a link leads to.
+/// folder, the folder that a link leads to, and those in which a link on the
+/// way can be turned.
 fn places(file: &PathBuf) -> Vec<PathBuf> {
     let mut places = Vec::new();
+    let links = file
+        .ancestors()
+        .skip(1)
+        .filter(|folder| folder.is_symlink());
+    places.extend(links.filter_map(|link| link.parent().map(folder)));
     if file.is_dir() {
         places.push(file.clone());
     } else if let Some(parent) = file.parent() {
-        places.push(if parent.as_os_str().is_empty() {
-            PathBuf::from(".")
-        } else {
-            parent.to_owned()
-        });
+        places.push(folder(parent));
     }
     if let Some(real) = file.canonicalize().ok().filter(|real| real != file) {
         if real.is_dir() {
@@ -129,4 +147,13 @@ fn places(file: &PathBuf) -> Vec<PathBuf> {
         }
     }
     places
+}
+
+/// The parent of a bare name is empty, and is where we are.
+fn folder(parent: &Path) -> PathBuf {
+    if parent.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        parent.to_owned()
+    }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::ConfigFile;
 use crate::config::{Config, ConfigError};
 use crate::gateway::{BuildError, Gateway, Reloaded};
-use crate::rules::Watch;
+use crate::rules::{Watch, Watching};
 use crate::telemetry::ReloadLabels;
 
 /// A command is written whole, so there is nothing to wait for.
@@ -71,7 +71,7 @@ pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: 
 /// Takes what commands ask for as soon as they ask, and looks whether rules fail
 /// too often.
 pub(super) async fn follow_commands(gateway: Arc<Gateway>, stop: CancellationToken) {
-    let mut watch = Watch::new(COMMAND_DEBOUNCE, COMMAND_POLL);
+    let mut watch = Watch::new(Watching::Notified, COMMAND_DEBOUNCE, COMMAND_POLL);
     for error in watch.follow(gateway.control_file().as_ref()) {
         tracing::warn!(%error);
     }
@@ -177,7 +177,7 @@ impl Files {
     /// Follows the files of a configuration from now on.
     pub(super) fn follow(config: &Config, file: Option<ConfigFile>) -> Self {
         let mut files = Self {
-            watch: Watch::new(config.watch.debounce, config.watch.poll),
+            watch: Watch::new(config.watch.how, config.watch.debounce, config.watch.poll),
             config: file,
         };
         files.watch_again(config);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::place::{short, time};
-use crate::rules::{Exposed, Kept, KeptRule, Limits, Source};
+use crate::rules::{Exposed, Group, Joined, Kept, KeptRule, Limits, Source};
 
 /// The lines of a difference; one that says so where there is none.
 pub(super) fn told(from: &Kept, to: &Kept) -> String {
@@ -23,6 +23,14 @@ pub(super) fn told(from: &Kept, to: &Kept) -> String {
         lines.push("no difference".to_owned());
     }
     lines.join("\n")
+}
+
+fn group_text(group: &Group) -> String {
+    let how = match group.how {
+        Joined::All => "all",
+        Joined::Any => "any",
+    };
+    format!("{}: {how} of {}", group.name, group.members.join(", "))
 }
 
 fn heading(mark: &str, kept: &Kept) -> String {
@@ -80,6 +88,21 @@ fn changes(
     for ((what, old), (_, new)) in limits(&old.limits).into_iter().zip(limits(&new.limits)) {
         note(what, &old, &new);
     }
+    for ((what, old), (_, new)) in terms(old).into_iter().zip(terms(new)) {
+        note(what, &old, &new);
+    }
+}
+
+/// What else an entry says, as text to compare.
+fn terms(source: &Source) -> [(&'static str, String); 5] {
+    let text = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
+    [
+        ("grants", text(serde_json::to_string(&source.powers))),
+        ("isolation", text(serde_json::to_string(&source.isolation))),
+        ("ahead", source.ahead.to_string()),
+        ("limited to", text(serde_json::to_string(&source.scope))),
+        ("shadow", source.shadow.to_string()),
+    ]
 }
 
 fn limits(limits: &Limits) -> [(&'static str, String); 6] {
@@ -94,6 +117,16 @@ fn limits(limits: &Limits) -> [(&'static str, String); 6] {
 }
 
 fn exposure(from: &Kept, to: &Kept, lines: &mut Vec<String>) {
+    for group in &from.settings.groups {
+        if !to.settings.groups.contains(group) {
+            lines.push(format!("- group {}", group_text(group)));
+        }
+    }
+    for group in &to.settings.groups {
+        if !from.settings.groups.contains(group) {
+            lines.push(format!("+ group {}", group_text(group)));
+        }
+    }
     let (old, new) = (&from.settings.exposed, &to.settings.exposed);
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     for name in names {
@@ -137,7 +170,7 @@ mod tests {
             name: (*name).to_owned(),
             file: "x.wasm".into(),
             settings: (*settings).to_owned(),
-            limits: Limits::default(),
+            ..Source::default()
         };
         let exposed = exposed
             .iter()

@@ -73,6 +73,7 @@ fn settings() -> Settings {
                 memory: bytesize::ByteSize::b((16 << 20) + 1),
                 ..Default::default()
             },
+            ..Source::default()
         }],
         exposed: [("posts".to_owned(), Exposed::Folder)].into(),
         judge_superusers: true,
