@@ -183,24 +183,20 @@ impl Gateway {
         let restart = self.take_over(config);
         let swapped = next.generation.number;
         let is_as_before = next.generation.digest == before.generation.digest;
-        if is_as_before && next.serving == before.serving {
-            self.tell();
-            return Ok(Reloaded {
-                generation: None,
-                restart,
-            });
-        }
+        let is_swapped = !is_as_before || next.serving != before.serving;
         if !is_as_before {
             *self.before.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(before.generation.tallies());
         }
-        self.in_force.store(Arc::new(next));
+        if is_swapped {
+            self.in_force.store(Arc::new(next));
+        }
         if !is_as_before {
             self.keeping.standing().since_ms = now_ms();
         }
         self.tell();
         Ok(Reloaded {
-            generation: Some(swapped),
+            generation: is_swapped.then_some(swapped),
             restart,
         })
     }
@@ -251,12 +247,14 @@ impl Gateway {
             settings,
             modules,
         } = candidate;
-        let follow = self.keeping.follow(&mut generation, &settings, modules);
-        follow.await;
-        if generation.digest == before.digest {
-            return Ok(Arc::clone(before));
-        }
-        Ok(Arc::new(generation))
+        let next = if generation.digest == before.digest {
+            Arc::clone(before)
+        } else {
+            self.keeping.number(&mut generation);
+            Arc::new(generation)
+        };
+        self.keeping.follow(&next, settings, modules);
+        Ok(next)
     }
 
     /// Tells metrics what is in force.
@@ -328,8 +326,9 @@ async fn first(
                 settings,
                 modules,
             } = candidate;
-            let follow = keeping.follow(&mut generation, &settings, modules);
-            follow.await;
+            keeping.number(&mut generation);
+            keeping.follow(&generation, settings, modules);
+            keeping.keep().await;
             return Ok(generation);
         }
         Err(error) if !config.last_good => return Err(error),

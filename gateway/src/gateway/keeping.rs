@@ -22,6 +22,8 @@ pub(crate) struct Keeping {
     asked: ArcSwap<Asked>,
     denies: ArcSwap<Denies>,
     standing: Mutex<Standing>,
+    /// In force, and not on the disk yet.
+    to_keep: Mutex<Option<(Kept, Vec<Module>)>>,
     /// As written last.
     said: tokio::sync::Mutex<Option<Report>>,
     /// A pin or a removal waits to be tried.
@@ -54,6 +56,7 @@ pub(super) struct Standing {
 /// What files asked for last, whether or not it is in force.
 #[derive(Clone, Default)]
 pub(super) struct Followed {
+    number: u64,
     /// By content.
     digest: String,
     /// Since when.
@@ -93,6 +96,7 @@ impl Keeping {
                 ..Standing::default()
             }),
             asked: ArcSwap::from_pointee(asked),
+            to_keep: Mutex::default(),
             said: tokio::sync::Mutex::default(),
             to_settle: Notify::new(),
         })
@@ -171,39 +175,58 @@ impl Keeping {
         }
     }
 
-    /// Gives a generation that files ask for its number, and keeps it. What can't
-    /// be kept comes into force all the same: rules matter more than their history.
-    pub(super) async fn follow(
-        &self,
-        generation: &mut Generation,
-        settings: &Settings,
-        modules: Vec<Module>,
-    ) {
-        let at_ms = now_ms();
-        let is_new = self.standing().followed.digest != generation.digest;
+    /// Gives a generation that files ask for its number.
+    pub(super) fn number(&self, generation: &mut Generation) {
+        {
+            let followed = &self.standing().followed;
+            if followed.digest == generation.digest {
+                generation.number = followed.number;
+                return;
+            }
+        }
         if let Some(history) = &self.history {
             match history.number(&generation.digest) {
                 Ok(number) => generation.number = number,
                 Err(error) => self.not_kept(&error),
             }
-            if is_new {
-                let kept = Kept::new(generation, settings, &modules, at_ms);
-                let (history, pinned) = (history.clone(), self.asked().control.pinned);
-                let keep = move || history.keep(kept, &modules, pinned);
-                match tokio::task::spawn_blocking(keep).await {
-                    Ok(Ok(())) => self.standing().history_problem = None,
-                    Ok(Err(error)) => self.not_kept(&error),
-                    Err(error) => self.not_kept(&error),
-                }
-            }
         }
-        if is_new {
-            self.standing().followed = Followed {
-                digest: generation.digest.clone(),
-                at_ms,
-                dropped_in: settings.names_of_dropped_in(),
-            };
+    }
+
+    /// Takes down what files ask for now; [`Keeping::keep`] is to keep it.
+    pub(super) fn follow(&self, generation: &Generation, settings: Settings, modules: Vec<Module>) {
+        let mut standing = self.standing();
+        if standing.followed.digest == generation.digest {
+            return;
         }
+        let at_ms = now_ms();
+        standing.followed = Followed {
+            number: generation.number,
+            digest: generation.digest.clone(),
+            at_ms,
+            dropped_in: settings.names_of_dropped_in(),
+        };
+        let kept = Kept::new(generation, settings, &modules, at_ms);
+        *self.lock_to_keep() = Some((kept, modules));
+    }
+
+    /// Keeps what is to be kept. The disk is slow, so this comes when all else is
+    /// done; what can't be kept is in force all the same.
+    pub(super) async fn keep(&self) {
+        let to_keep = self.lock_to_keep().take();
+        let (Some(history), Some((kept, modules))) = (self.history.clone(), to_keep) else {
+            return;
+        };
+        let pinned = self.asked().control.pinned;
+        let keep = move || history.keep(kept, &modules, pinned);
+        match tokio::task::spawn_blocking(keep).await {
+            Ok(Ok(())) => self.standing().history_problem = None,
+            Ok(Err(error)) => self.not_kept(&error),
+            Err(error) => self.not_kept(&error),
+        }
+    }
+
+    fn lock_to_keep(&self) -> MutexGuard<'_, Option<(Kept, Vec<Module>)>> {
+        self.to_keep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What files asked for last, of the gateways before this one.
@@ -223,6 +246,7 @@ impl Keeping {
         };
         let dropped_in = newest.settings.names_of_dropped_in();
         self.standing().followed = Followed {
+            number: newest.number,
             digest: newest.digest.clone(),
             at_ms: newest.followed_ms,
             dropped_in,

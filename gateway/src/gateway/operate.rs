@@ -61,6 +61,11 @@ impl Gateway {
         });
     }
 
+    /// Keeps what came into force.
+    pub(crate) async fn keep(&self) {
+        self.keeping.keep().await;
+    }
+
     /// Counts a fault of a rule, and raises the alarm where it is one too many.
     pub(crate) fn note_fault(&self, seen: &Seen<'_>) {
         let in_force = self.in_force();

@@ -313,7 +313,7 @@ impl Kept {
     #[must_use]
     pub fn new(
         generation: &Generation,
-        settings: &Settings,
+        settings: Settings,
         modules: &[Module],
         now_ms: u64,
     ) -> Self {
@@ -331,7 +331,7 @@ impl Kept {
                     digest: rule.digest.clone(),
                 })
                 .collect(),
-            settings: settings.clone(),
+            settings,
         }
     }
 

@@ -61,6 +61,7 @@ pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: 
             tracing::error!(problem, "not reloaded; what was in force stays");
         }
         gateway.note_reload(failure.clone(), control);
+        gateway.keep().await;
         gateway.say().await;
         last_failure = failure;
         files.watch_again(&gateway.config());

@@ -2,18 +2,25 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 
 use super::{not_yet, reason};
 use crate::cli::place::{Heard, Visit, move_file, tell};
-use crate::state::{Asked, Removed, Report};
+use crate::state::{Asked, Refused, Removed, Report};
+
+/// A refusal that stands for so long is no accident.
+const LASTING: Duration = Duration::from_secs(1);
 
 pub(super) fn run(visit: &Visit, name: &str) -> anyhow::Result<ExitCode> {
     let before = visit.report()?;
     let file = find(visit, &before, name)?;
     // First that it may be gone: else it would be missed for a moment.
     let asked = allow(visit, &before, name)?;
+    let is_tried = |now: &Report| now.settled == asked.digest;
+    // Nor is it to vanish while the gateway reads it.
+    visit.heard(is_tried)?;
     let mut told = format!("the rule \"{name}\" is removed");
     if let Some(file) = file {
         let place = format!("removed/{name}.wasm");
@@ -22,8 +29,10 @@ pub(super) fn run(visit: &Visit, name: &str) -> anyhow::Result<ExitCode> {
         told = format!("{told}, and its file kept as {}", place.display());
     }
     let has = |report: &Report| report.rules.iter().any(|rule| rule.name == name);
-    let is_refused = |now: &Report| now.refused.is_some() && now.refused != before.refused;
-    let is_tried = |now: &Report| now.settled == asked.digest;
+    let is_refused = |now: &Report| {
+        let refused = now.refused.as_ref();
+        refused.is_some_and(|refused| lasts(refused) && Some(refused) != before.refused.as_ref())
+    };
     let is_over =
         |now: &Report| !has(now) || (is_tried(now) && (now.pinned.is_some() || is_refused(now)));
     match visit.heard(is_over)? {
@@ -60,6 +69,13 @@ fn find(visit: &Visit, report: &Report, name: &str) -> anyhow::Result<Option<Pat
         bail!("there is no rule \"{name}\" in the rules folder, nor in force");
     }
     Ok(file)
+}
+
+/// Whether a refusal is more than of a moment in which a file was half gone.
+fn lasts(refused: &Refused) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_ms = now.map_or(u128::MAX, |now| now.as_millis());
+    now_ms.saturating_sub(u128::from(refused.at_ms)) >= LASTING.as_millis()
 }
 
 fn allow(visit: &Visit, report: &Report, name: &str) -> anyhow::Result<Asked> {
