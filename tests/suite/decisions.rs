@@ -116,6 +116,33 @@ async fn every_exchange_has_one_line_that_says_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn a_line_tells_what_each_rule_cost() {
+    let stage = Stage::with(|gateway| {
+        let gateway = gateway.rule("noter").rule("allow_all");
+        gateway.judged("posts", &["noter", "allow_all"]).also(FILES)
+    })
+    .await;
+    let list = stage.guest().get(&records("posts")).await;
+    let shown = list.expect(200)["items"].as_array().expect("items").len();
+    let line = decision(&stage.gateway, &list).await;
+    let costs = line["rules"].as_array().expect("costs");
+    let rules: Vec<_> = costs.iter().map(|cost| &cost["rule"]).collect();
+    assert_eq!(rules, ["noter", "allow_all"]);
+    for cost in costs {
+        // `before`, a `reveal` for each record, and `after`.
+        assert_eq!(cost["calls"], shown + 2, "{line}");
+        assert!(cost["time_ns"].as_u64().expect("a time") > 0, "{line}");
+        assert!(
+            cost["memory_bytes"].as_u64().expect("bytes") >= 64 << 10,
+            "{line}"
+        );
+    }
+    // One note in each of its calls; the other asks for nothing.
+    assert_eq!(costs[0]["host_calls"], shown + 2);
+    assert_eq!(costs[1]["host_calls"], 0);
+}
+
+#[tokio::test]
 #[expect(clippy::too_many_lines, reason = "one table")]
 async fn what_may_be_an_attack_is_told_apart_and_joins_by_the_id() {
     let stage = Stage::with(|gateway| {

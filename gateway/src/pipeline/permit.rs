@@ -108,16 +108,14 @@ pub(super) async fn permit(
         }) => (Some(collection), expanded),
         None => (None, Vec::new()),
     };
-    let received_ms = now_ms();
-    let exchange = Exchange {
+    let exchange = Arc::new(Exchange {
         operation,
         collection,
         expanded,
         principal,
         client,
-        received_ms,
-    };
-    let exchange = Arc::new(exchange);
+        received_ms: now_ms(),
+    });
     judge(gateway, in_force, (exchange, sent), under_way, trace).await
 }
 
