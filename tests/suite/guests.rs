@@ -105,6 +105,15 @@ async fn wasi_has_a_clock_and_randomness_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn looking_at_the_clock_is_not_waiting() {
+    // Who waits for PocketBase is not charged for the time; who asks the gateway again and again is.
+    let entry = json!({ "grants": ["wasi"], "settings": { "spin": true } });
+    let stage = judged_by("wasip2", &entry).await;
+    let refused = stage.guest().get(&records("posts")).await.refused(500);
+    assert_eq!(refused["data"]["@gateway"]["code"], "rule_cpu");
+}
+
+#[tokio::test]
 async fn configure_has_neither_clock_nor_randomness() {
     let pocketbase = PocketBase::start().await;
     for guest in ["quickjs_wasi", "wasip2"] {

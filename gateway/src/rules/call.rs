@@ -312,7 +312,9 @@ impl Drop for Live {
             // The reply's time ran out in it.
             self.outcome.fault = Some(Fault::Deadline.code());
         }
-        self.seat.told(&self.dossier, &self.outcome);
+        if self.outcome.calls() > 0 {
+            self.seat.told(&self.dossier, &self.outcome);
+        }
         if let Some(mut instance) = self.instance.take() {
             instance.store.data_mut().flush_printed();
             if self.outcome.fault.is_none() {

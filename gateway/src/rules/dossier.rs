@@ -82,6 +82,14 @@ pub struct Cost {
     pub memory: usize,
 }
 
+/// The answer to a question of a rule.
+pub(super) enum Read {
+    /// It was asked before in the request.
+    Known(Found),
+    /// PocketBase was asked now, and waited for.
+    Asked(Found),
+}
+
 /// Why a question of a rule has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
@@ -165,6 +173,11 @@ impl Dossier {
         lock(&self.costs).clone()
     }
 
+    /// Whether it is known what is stored, so that asking waits for nobody.
+    pub(super) fn knows_stored(&self) -> bool {
+        self.upstream.is_none() || self.stored.initialized()
+    }
+
     /// The record as PocketBase holds it now, read at the first call.
     pub(super) async fn stored(
         &self,
@@ -197,11 +210,11 @@ impl Dossier {
         collection: &str,
         operation: Operation,
         exchange: &Arc<Exchange>,
-    ) -> Result<Found, ReadError> {
+    ) -> Result<Read, ReadError> {
         let upstream = self.upstream.as_ref().ok_or(ReadError::Nobody)?;
         let question = operation.upstream_path_and_query(collection);
         if let Some(found) = lock(&self.read).get(&(standing, question.clone())) {
-            return Ok(found.clone());
+            return Ok(Read::Known(found.clone()));
         }
         let take = |left: u32| left.checked_sub(1);
         let taken = self
@@ -220,7 +233,7 @@ impl Dossier {
         };
         let found = on_request_threads(upstream, reading).await?;
         lock(&self.read).insert((standing, question), found.clone());
-        Ok(found)
+        Ok(Read::Asked(found))
     }
 
     /// Adds to a counter of a rule, and tells its total.

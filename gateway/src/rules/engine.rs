@@ -21,6 +21,9 @@ use crate::state::State;
 /// The length of a tick. A rule's CPU time is counted in these.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
+/// Slots of the pool that stay mapped while nobody uses them, at most.
+const WARM: u32 = 100;
+
 /// The most memory that a rule's limit may allow, in bytes.
 pub const MEMORY_CEILING: usize = 256 << 20;
 
@@ -108,10 +111,10 @@ impl Drop for Engine {
 }
 
 /// What makes a fresh instance cost microseconds: see `gateway/docs/rules.md`.
-fn config(instances: u32) -> wasmtime::Result<Config> {
+fn config(calls: u32) -> wasmtime::Result<Config> {
     // More than calls may take: those that wait, those in shadow, and two with
     // which a reload configures and tries its rules, one after the other.
-    let instances = instances.saturating_add(WAITING + SHADOWS + 2);
+    let instances = calls.saturating_add(WAITING + SHADOWS + 2);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(8))
@@ -123,6 +126,8 @@ fn config(instances: u32) -> wasmtime::Result<Config> {
         .max_tables_per_component(64)
         .table_elements(TABLE_ELEMENTS)
         .max_memory_size(MEMORY_CEILING)
+        // Slots that stay mapped for the rule that they last served: as many as calls may run.
+        .max_unused_warm_slots(calls.min(WARM))
         // Dirty pages are put back by copying, not by unmapping; only with the
         // pagemap scan of Linux 6.7 that is cheaper, so both go together.
         .linear_memory_keep_resident(1 << 20)

@@ -11,7 +11,7 @@ pub(super) const FILE_BYTES: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 #[error("rule \"{name}\" ({}): {problem}", file.display())]
 pub struct LoadError {
-    /// The rule's, as its [`Source`] says.
+    /// The rule's, as its [`Source`](super::Source) says.
     pub name: String,
     /// As configured, joined to the configuration's folder.
     pub file: PathBuf,

@@ -12,7 +12,7 @@ use crate::rules::bindings::hapta::rule::records;
 use crate::rules::bindings::hapta::rule::types::Fault;
 use crate::rules::convert;
 use crate::rules::document::Document;
-use crate::rules::dossier::ReadError;
+use crate::rules::dossier::{Read, ReadError};
 use crate::schema::Collection;
 use crate::upstream::{Found, Standing};
 
@@ -179,16 +179,20 @@ impl CallState {
         let asking = self
             .dossier
             .read(standing, &collection.name, operation, &self.exchange);
-        let asked = asking.await;
-        self.waited = true;
-        asked.map_err(|error| match error {
-            ReadError::Nobody => Fault::NotHere,
-            ReadError::Exhausted => Fault::Exhausted,
-            ReadError::Upstream(error) => {
-                tracing::debug!(%error, "a record was not read for a rule");
-                Fault::Upstream
+        match asking.await {
+            Ok(Read::Known(found)) => Ok(found),
+            Ok(Read::Asked(found)) => {
+                self.waited = true;
+                Ok(found)
             }
-        })
+            Err(ReadError::Nobody) => Err(Fault::NotHere),
+            Err(ReadError::Exhausted) => Err(Fault::Exhausted),
+            Err(ReadError::Upstream(error)) => {
+                self.waited = true;
+                tracing::debug!(%error, "a record was not read for a rule");
+                Err(Fault::Upstream)
+            }
+        }
     }
 
     async fn record(

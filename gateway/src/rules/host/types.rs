@@ -139,8 +139,9 @@ impl types::HostRequest for CallState {
         else {
             return Ok(Err(Fault::NotHere));
         };
+        // Only who waited for somebody is not charged for the time.
+        self.waited |= !self.dossier.knows_stored();
         let stored = self.dossier.stored(collection, id).await;
-        self.waited = true;
         let found = match stored {
             Ok(found) => found,
             Err(error) => {

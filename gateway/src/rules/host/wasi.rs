@@ -22,6 +22,9 @@ use crate::rules::bindings::hapta::rule::log::Level;
 /// Bytes that an instance may print to each of its outputs; what is more is lost.
 const PRINTED: usize = 4_000;
 
+/// Streams, timers and the like that an instance may hold; one more is a trap.
+const HANDLES: usize = 1_000;
+
 /// Bytes of randomness that a guest gets at once.
 const RANDOM: u64 = 64 << 10;
 
@@ -105,8 +108,6 @@ impl CallState {
         if self.configuring {
             self.wasi().asked = Some(interface);
         }
-        // Waiting for a clock is no work.
-        self.waited = true;
     }
 
     /// The interface of which `configure` asked what it does not have.
@@ -141,9 +142,11 @@ impl Wasi {
             .max_random_size(RANDOM)
             .allow_tcp(false)
             .allow_udp(false);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
         Self {
             context: builder.build(),
-            table: ResourceTable::new(),
+            table,
             out,
             error,
             asked: None,

@@ -30,6 +30,9 @@ struct Wasip2 {
     /// Ask for randomness in `configure`.
     #[serde(default)]
     random: bool,
+    /// Ask for the time in `before`, and for nothing else, for ever.
+    #[serde(default)]
+    spin: bool,
     /// Lines to print to each of the two outputs; one if nothing is said.
     #[serde(default = "one")]
     lines: u32,
@@ -57,6 +60,9 @@ impl Rule for Wasip2 {
     }
 
     fn before(&self, _request: &Request) -> Verdict {
+        while self.spin {
+            std::hint::black_box(system::now());
+        }
         if !self.tell {
             return Ok(());
         }
