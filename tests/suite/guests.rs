@@ -109,7 +109,7 @@ async fn looking_at_the_clock_is_not_waiting() {
     // Who waits for PocketBase is not charged for the time; who asks the gateway again and again is.
     let entry = json!({ "grants": ["wasi"], "settings": { "spin": true } });
     let stage = judged_by("wasip2", &entry).await;
-    let refused = stage.guest().get(&records("posts")).await.refused(500);
+    let refused = stage.guest().get(&records("posts")).await.refused(503);
     assert_eq!(refused["data"]["@gateway"]["code"], "rule_cpu");
 }
 
