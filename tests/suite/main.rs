@@ -42,6 +42,8 @@ mod faults;
 mod filters;
 /// The limits of rules, each at its edge.
 mod limits;
+/// Files that are no rules, by the thousand.
+mod loader;
 /// The dashboard and the public folder.
 mod pages;
 /// Who is asking: tokens, and what a bad one gets.
