@@ -3,10 +3,11 @@
 //! Health and readiness tell nothing but yes or no, so anybody who reaches the
 //! listener may ask; the rest wants `HAPTA_ADMIN_KEY`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,7 @@ use ring::{hmac, rand};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::telemetry::{SecurityEvent, SecurityKind};
 
 #[derive(Clone)]
 struct Admin {
@@ -60,6 +62,21 @@ impl Key {
     }
 }
 
+impl Admin {
+    /// Tells of somebody who has not the key.
+    fn report(&self, code: &str, request: &Request) {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let log = &self.gateway.log;
+        log.report(SecurityEvent {
+            address: peer
+                .and_then(|ConnectInfo(peer)| log.veil().address(peer.ip().to_canonical())),
+            status: Some(StatusCode::UNAUTHORIZED.as_u16()),
+            code: Some(code.to_owned()),
+            ..SecurityEvent::now(SecurityKind::AdminKey)
+        });
+    }
+}
+
 async fn guard(
     State(admin): State<Admin>,
     headers: HeaderMap,
@@ -75,10 +92,14 @@ async fn guard(
         });
     match (&admin.key, given) {
         (Some(key), Some(given)) if key.opens(given) => next.run(request).await,
-        (Some(_), _) => refuse(
-            StatusCode::UNAUTHORIZED,
-            "Send HAPTA_ADMIN_KEY as \"Authorization: Bearer KEY\".",
-        ),
+        (Some(_), given) => {
+            let code = if given.is_some() { "wrong" } else { "missing" };
+            admin.report(code, &request);
+            refuse(
+                StatusCode::UNAUTHORIZED,
+                "Send HAPTA_ADMIN_KEY as \"Authorization: Bearer KEY\".",
+            )
+        }
         (None, _) => refuse(
             StatusCode::FORBIDDEN,
             "HAPTA_ADMIN_KEY is not set, so nothing opens this.",
@@ -101,7 +122,6 @@ async fn status(State(admin): State<Admin>) -> Response {
     let rules: Vec<Value> = in_force
         .generation
         .rules()
-        .iter()
         .map(|rule| json!({ "name": rule.name, "digest": rule.digest }))
         .collect();
     let body = json!({
@@ -133,7 +153,7 @@ fn pocketbase(gateway: &Gateway) -> Value {
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], admin.gateway.metrics.text()).into_response()
+    ([(header::CONTENT_TYPE, kind)], admin.gateway.metrics_text()).into_response()
 }
 
 /// What was let in by observing, as a configuration.

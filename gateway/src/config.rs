@@ -5,6 +5,7 @@
 
 mod collections;
 mod environment;
+mod log;
 mod pocketbase;
 mod raw;
 mod rules;
@@ -21,6 +22,7 @@ pub use server::{Admin, Server, Tls};
 
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
+use crate::telemetry::LogSettings;
 use crate::{rules as rule_station, sessions};
 
 /// Everything that can be configured, resolved.
@@ -40,6 +42,8 @@ pub struct Config {
     pub instances: u32,
     /// When changed files are looked at.
     pub watch: WatchTimes,
+    /// Where decisions and security events go.
+    pub log: LogSettings,
     /// What needs no start to take effect.
     pub serving: Serving,
 }
@@ -156,6 +160,7 @@ impl Config {
                 debounce: raw.rules.debounce,
                 poll: raw.rules.poll,
             },
+            log: log::resolve(raw.log, folder)?,
             serving: Serving {
                 superusers,
                 list_scan: raw.rules.list_scan,
@@ -164,7 +169,7 @@ impl Config {
             },
             rules: rules::resolve(
                 raw.rules,
-                raw.rule,
+                (raw.rule, raw.group),
                 raw.collections,
                 &raw.superusers,
                 folder,
@@ -190,6 +195,7 @@ impl Config {
             self.watch != other.watch,
             "rules.watch, rules.debounce or rules.poll",
         );
+        note(self.log != other.log, "[log]");
         sections
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use crate::operation::{Operation, RecordQuery};
+use crate::operation::{CollectionRef, Operation, RecordId, RecordQuery};
 use crate::principal::Principal;
 use crate::schema::Collection;
 use crate::surface::{Surface, Unnamed};
@@ -136,6 +136,24 @@ impl Exchange {
                 surface: Arc::default(),
             },
             received_ms: 0,
+        }
+    }
+
+    /// The exchange of a call that is made to warm a rule and not to hear it: a
+    /// guest who changes a record of no collection.
+    #[must_use]
+    pub fn rehearsal() -> Self {
+        let nothing = Self::nothing();
+        let Some(id) = RecordId::new("rehearsal000000") else {
+            return nothing;
+        };
+        Self {
+            operation: Operation::Update {
+                collection: CollectionRef::of("rehearsal"),
+                id,
+                query: RecordQuery::default(),
+            },
+            ..nothing
         }
     }
 }

@@ -7,10 +7,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, Server, Serving};
-use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS};
+use crate::rules::{Engine, EngineError, Generation, GenerationError, OTHERS, Tallies};
 use crate::schema::Schema;
 use crate::sessions::Sessions;
-use crate::telemetry::{Metrics, Observed};
+use crate::telemetry::{Log, Metrics, Observed};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// The gateway: everything that a request meets.
@@ -21,6 +21,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// Counts what the pipeline, the listeners and the reloads do.
     pub metrics: Metrics,
+    /// Writes decisions and security events.
+    pub log: Log,
     /// Keeps what was let in without being named.
     pub observed: Observed,
     /// The bounds of the doors.
@@ -29,6 +31,8 @@ pub struct Gateway {
     pub(crate) under_way: Arc<Semaphore>,
     engine: Arc<Engine>,
     in_force: ArcSwap<InForce>,
+    /// What the rules of the generation before came to, for the scrape after a swap.
+    before: Mutex<Option<Tallies>>,
     /// The configuration of what is in force, for telling what a reload changes.
     config: Mutex<Config>,
     /// Why the last reload was refused; none after one that was not.
@@ -89,15 +93,19 @@ impl Gateway {
         metrics
             .generation
             .set(i64::try_from(generation.number).unwrap_or(i64::MAX));
+        // No key is kept from one start to the next.
+        let log = Log::new(&config.log, None, &metrics);
         Ok(Arc::new(Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             upstream,
             metrics,
+            log,
             observed: Observed::default(),
             under_way: Arc::new(Semaphore::new(config.server.max_requests)),
             server: config.server.clone(),
             engine,
             in_force: ArcSwap::from_pointee(InForce::new(&config, generation)),
+            before: Mutex::default(),
             config: Mutex::new(config),
             reload_failure: Mutex::default(),
         }))
@@ -133,6 +141,8 @@ impl Gateway {
             });
         }
         let generation = next.generation.number;
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(before.generation.tallies());
         self.in_force.store(Arc::new(next));
         self.metrics
             .generation
@@ -141,6 +151,16 @@ impl Gateway {
             generation: Some(generation),
             restart,
         })
+    }
+
+    /// All metrics in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let in_force = self.in_force();
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let tallies = before.iter().cloned();
+        let tallies = tallies.chain([in_force.generation.tallies()]).collect();
+        self.metrics.text(tallies, &in_force.generation)
     }
 
     /// Keeps the newest good configuration, and tells what of it waits for a start.

@@ -169,7 +169,10 @@ pub struct Page {
 
 /// Which operation, without its particulars: the word in rules, configuration,
 /// logs and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
 pub enum OperationKind {
     /// Records, page by page.
     List,
@@ -238,17 +241,31 @@ impl Operation {
     ///
     /// An id that no filter can hold; PocketBase makes none.
     pub fn stored(collection: &str, id: &RecordId) -> Result<Self, FilterError> {
-        let superuser = "@request.auth.collectionName = '_superusers' && id = {:id}";
-        let id = ("id".to_owned(), Parameter::Text(id.as_str().to_owned()));
+        let parameter = ("id".to_owned(), Parameter::Text(id.as_str().to_owned()));
+        let by_id = Filter::bind("id = {:id}", &[parameter])?;
         Ok(Self::List {
-            collection: CollectionRef(collection.to_owned()),
+            collection: CollectionRef::of(collection),
             query: ListQuery {
                 per_page: 1,
                 skip_total: true,
-                filter: Some(Filter::bind(superuser, &[id])?),
+                filter: Some(Self::as_superuser(Some(by_id))?),
                 ..ListQuery::default()
             },
         })
+    }
+
+    /// The same filter for a superuser's question alone: asked with a token that
+    /// is not good any more it is refused, and not answered as to a guest.
+    ///
+    /// # Errors
+    ///
+    /// When the two together go beyond the bounds of a filter.
+    pub fn as_superuser(filter: Option<Filter>) -> Result<Filter, FilterError> {
+        let superuser = Filter::parse("@request.auth.collectionName = '_superusers'")?;
+        match filter {
+            Some(filter) => superuser.and(filter),
+            None => Ok(superuser),
+        }
     }
 
     /// Which operation.

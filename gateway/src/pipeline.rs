@@ -16,6 +16,7 @@ mod reach;
 mod release;
 mod scan;
 mod trace;
+mod verdict;
 
 use std::net::IpAddr;
 use std::sync::Arc;

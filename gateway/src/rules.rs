@@ -7,42 +7,57 @@
 
 mod bindings;
 mod call;
+mod chain;
 mod component;
 mod convert;
+mod counters;
 mod document;
 mod dossier;
 mod engine;
 mod fault;
 mod host;
+mod instance;
 mod lane;
 mod manifest;
+mod powers;
 mod problem;
+mod ready;
 mod release;
 mod set;
+mod shadow;
 mod snapshot;
 mod store;
+mod tally;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use chain::{Chain, Group, Joined, POCKETBASE, Scope};
 pub use component::{Rule, Source};
-pub use dossier::Dossier;
+pub use dossier::{Cost, Dossier};
 pub use engine::{Engine, EngineError, MEMORY_CEILING};
 pub use fault::{Denial, Fault, FieldError, RuleError};
 pub use host::{DocumentHandle, RequestHandle, ResponseHandle};
 pub use manifest::{Hooks, Manifest, Removal};
+pub use powers::{PowerError, Powers};
 pub use problem::{LoadError, LoadProblem};
 pub use release::{Leaving, Released};
-pub use set::{Chain, Generation, GenerationError, OTHERS};
+pub use set::{Generation, GenerationError, OTHERS};
+pub use tally::{Tallies, Tally, Told};
 pub use watch::{Watch, WatchError, Watching};
 
-use self::host::CallState;
+use self::call::Before;
+use self::chain::{Ballot, Link, Seat};
+use self::document::Document;
+use self::host::{CallState, Voice};
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 
@@ -54,6 +69,10 @@ pub type Notes = Vec<(String, String)>;
 pub struct Settings {
     /// The rules with an entry of their own, in the order of the configuration.
     pub sources: Vec<Source>,
+    /// Rules of those that are heard as one.
+    pub groups: Vec<Group>,
+    /// Other records that the rules of one request may ask for, together.
+    pub reads: u32,
     /// Where rules can be dropped in.
     pub folder: Option<PathBuf>,
     /// For rules that were dropped in.
@@ -71,8 +90,32 @@ pub enum Exposed {
     PocketBase,
     /// The rules in the folder whose manifest names the collection.
     Folder,
-    /// These, in this order.
+    /// These rules and groups, in this order; [`POCKETBASE`] among them if its
+    /// own rules are enough.
     Rules(Vec<String>),
+}
+
+/// Whether what a rule keeps in its memory may reach another request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// Never: each call has an instance of its own.
+    #[default]
+    Call,
+    /// An instance serves so many calls, unless one of them fails.
+    Reuse {
+        /// At least 1.
+        calls: u32,
+    },
+}
+
+/// On what terms a rule is called.
+#[derive(Debug)]
+struct Terms {
+    name: Arc<str>,
+    limits: Limits,
+    powers: Powers,
+    isolation: Isolation,
 }
 
 /// What one call of a rule may use.
@@ -119,18 +162,92 @@ impl Generation {
             body,
             narrowing: None,
         };
-        for rule in self.admitting(chain, exchange) {
-            let state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), rule.limits());
-            let left = call::before(&self.engine, rule, state, passed.body.take()).await?;
-            passed.body = left.body;
-            passed.narrowing = match (passed.narrowing.take(), left.narrowing) {
-                (Some(already), Some(more)) => {
-                    Some(already.and(more).map_err(|error| rule.bad_edit(&error))?)
+        for link in self.links(chain, &exchange.principal) {
+            match link {
+                Link::Rule(place) => {
+                    let Some(seat) = self.asked(*place, exchange) else {
+                        continue;
+                    };
+                    if seat.shadow {
+                        let dossier = self.shadow_dossier(dossier);
+                        let body = passed.body.clone();
+                        shadow::before(&self.engine, seat, exchange, dossier, body);
+                        continue;
+                    }
+                    self.one_before(seat, (exchange, dossier), &mut passed)
+                        .await?;
                 }
-                (already, more) => already.or(more),
-            };
+                Link::Group { how, members } => {
+                    let seats = members
+                        .iter()
+                        .filter_map(|place| self.asked(*place, exchange));
+                    let ballot = Ballot::new(*how);
+                    self.group_before((ballot, seats), (exchange, dossier), &mut passed)
+                        .await?;
+                }
+            }
         }
         Ok(passed)
+    }
+
+    /// The rule in this place, if its `before` judges this exchange.
+    fn asked(&self, place: usize, exchange: &Exchange) -> Option<&Arc<Seat>> {
+        let collection = exchange.collection.as_ref()?;
+        let kind = exchange.operation.kind();
+        self.seat(place)
+            .filter(|seat| seat.rule.manifest.hooks.before && seat.judges(kind, &collection.name))
+    }
+
+    async fn one_before(
+        &self,
+        seat: &Arc<Seat>,
+        (exchange, dossier): (&Arc<Exchange>, &Arc<Dossier>),
+        passed: &mut Passed,
+    ) -> Result<(), RuleError> {
+        let room = call::enter(&self.engine, &[seat]).await?;
+        let terms = &seat.rule.terms;
+        let state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), terms);
+        let body = passed.body.take().map(Document::editable);
+        let said = call::before(&self.engine, seat, room, state, body).await?;
+        let Before { body, narrowing } = said.map_err(|denial| seat.rule.denied(denial))?;
+        passed.body = body;
+        passed.narrowing = match (passed.narrowing.take(), narrowing) {
+            (Some(already), Some(more)) => {
+                let both = already.and(more);
+                Some(both.map_err(|error| seat.rule.bad_edit(&error))?)
+            }
+            (already, more) => already.or(more),
+        };
+        Ok(())
+    }
+
+    /// Asks the members of a group, who see the body and don't change it.
+    async fn group_before<'a>(
+        &self,
+        (mut ballot, seats): (Ballot<RuleError>, impl Iterator<Item = &'a Arc<Seat>>),
+        (exchange, dossier): (&Arc<Exchange>, &Arc<Dossier>),
+        passed: &mut Passed,
+    ) -> Result<(), RuleError> {
+        let shared = passed.body.take().map(Arc::new);
+        let mut said = None;
+        for seat in seats {
+            let room = call::enter(&self.engine, &[seat]).await?;
+            let terms = &seat.rule.terms;
+            let mut state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), terms);
+            state.voice = Voice::Member;
+            let read = shared.as_ref().map(Arc::clone).map(Document::read_only);
+            let verdict = call::before(&self.engine, seat, room, state, read).await?;
+            let denied = verdict.err().map(|denial| seat.rule.denied(denial));
+            if let ControlFlow::Break(decided) = ballot.hear(denied) {
+                said = Some(decided);
+                break;
+            }
+        }
+        passed.body = shared.map(Arc::unwrap_or_clone);
+        match said.unwrap_or_else(|| ballot.end()) {
+            Some(denied) => Err(denied),
+            None => Ok(()),
+        }
     }
 }
 

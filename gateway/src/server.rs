@@ -23,11 +23,15 @@ pub use tls::TlsError;
 
 use crate::config::{Config, Environment, Server};
 use crate::gateway::{BuildError, Gateway};
+use crate::telemetry::LogError;
 use crate::upstream::{ChildError, Forwarding, Unsupported, Upstream, UpstreamError};
 use crate::{admin, doors, pipeline};
 
 /// How long PocketBase may take to answer at the gateway's start.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the last lines of the logs may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// How long a browser may remember what it was allowed.
 const PREFLIGHT_AGE: Duration = Duration::from_hours(24);
@@ -89,6 +93,9 @@ pub enum StartError {
         /// The system's own words.
         problem: std::io::Error,
     },
+    /// A log can't be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// Certificate and key can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -117,6 +124,7 @@ pub async fn start(config: Config, file: Option<ConfigFile>) -> Result<Running, 
 ///
 /// As [`start`].
 pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
+    config.log.check()?;
     let child = Supervised::start(&config)?;
     let loaded = load(&config).await;
     child.end().await;
@@ -132,6 +140,7 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
     let gateway = load(&config).await?;
 
     // Everything that can fail comes before anything is served.
+    gateway.log.open()?;
     let listener = bind(config.server.listen).await?;
     let address = local(&listener, config.server.listen)?;
     let acceptor = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
@@ -247,8 +256,8 @@ impl Running {
     }
 
     /// Takes no more connections, lets requests under way end within the
-    /// bound, and ends, last, the PocketBase it started. What is under way
-    /// beyond the bound ends with the runtime.
+    /// bound, writes the last lines of the logs, and ends, last, the PocketBase
+    /// it started. What is under way beyond the bound ends with the runtime.
     pub async fn stop(self) {
         self.stop.cancel();
         let bound = self.gateway.server.shutdown_timeout;
@@ -258,6 +267,7 @@ impl Running {
         {
             tracing::warn!(?bound, "requests were still under way at the end");
         }
+        self.gateway.log.finish(LAST_LINES).await;
         self.child.end().await;
     }
 }

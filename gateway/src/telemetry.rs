@@ -1,14 +1,35 @@
 //! What the gateway tells of itself: logs and metrics.
+//!
+//! Two logs are streams that can have files of their own: decisions, one line
+//! for each exchange, and security events.
 
+mod decisions;
+mod log;
+mod mask;
 mod metrics;
 mod observed;
+mod rules;
+mod security;
+mod stream;
+mod veil;
 
-pub use metrics::{ExchangeLabels, Metrics, ReloadLabels, RuleLabels, UnnamedLabels};
+pub use decisions::{Decision, Note, RuleCost, Verdict};
+pub use log::{Destination, Log, LogError, LogSettings};
+pub use mask::Secrets;
+pub use metrics::{
+    DroppedLabels, ExchangeLabels, Metrics, ReloadLabels, RuleLabels, SecurityLabels, UnnamedLabels,
+};
 pub use observed::{Noted, Observed};
+pub use security::{SecurityEvent, SecurityKind};
+pub use veil::{Telling, Veil};
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+
+/// The targets of the two streams where they go to standard output, for `RUST_LOG`.
+const DECISIONS_TARGET: &str = "hapta::decisions";
+const SECURITY_TARGET: &str = "hapta::security";
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

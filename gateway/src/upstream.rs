@@ -8,6 +8,7 @@ mod child;
 mod client;
 mod fingerprint;
 mod probe;
+mod read;
 mod reply;
 mod superuser;
 
@@ -23,6 +24,7 @@ use tokio::runtime::Handle;
 pub use child::{Child, ChildError};
 pub use fingerprint::{Release, Unsupported, Untested, Version};
 pub use probe::Forwarding;
+pub use read::{Found, Standing};
 pub use reply::{FileBody, Reply};
 
 use self::catalogue::Catalogue;

@@ -15,7 +15,7 @@
 
 wit_bindgen::generate!({
     path: "../wit",
-    world: "rule",
+    world: "powered-rule",
     pub_export_macro: true,
     export_macro_name: "export_component",
     default_bindings_module: "hapta_rule::bindings",

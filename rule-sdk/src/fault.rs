@@ -17,8 +17,10 @@ pub enum Fault {
     NotHere,
     /// A filter that doesn't parse, or a parameter without a value.
     BadFilter(String),
-    /// The rule's bound on such calls is used up.
+    /// The rule's bound on such calls is used up, or a counter has no room.
     Exhausted,
+    /// What is asked for was not granted, or is not there to be granted; in words.
+    NotGranted(String),
 }
 
 /// Why a document did not take an edit. The document is as it was before.
@@ -63,7 +65,9 @@ impl From<Fault> for Denial {
                 "upstream_unavailable",
                 "The request could not be judged now.",
             ),
-            Fault::NotHere | Fault::BadFilter(_) | Fault::Exhausted => rule_fault(),
+            Fault::NotHere | Fault::BadFilter(_) | Fault::Exhausted | Fault::NotGranted(_) => {
+                rule_fault()
+            }
         }
     }
 }
@@ -87,6 +91,7 @@ impl fmt::Display for Fault {
             Self::NotHere => formatter.write_str("the operation has no such thing"),
             Self::BadFilter(why) => write!(formatter, "bad filter: {why}"),
             Self::Exhausted => formatter.write_str("the rule's bound is used up"),
+            Self::NotGranted(why) => write!(formatter, "not granted: {why}"),
         }
     }
 }

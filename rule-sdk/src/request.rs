@@ -1,8 +1,9 @@
 //! The request under judgement.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::{Document, Fault, Operation, Value, backend};
+use crate::{Document, Fault, Operation, Records, Standing, Value, backend};
 
 /// The request under judgement.
 ///
@@ -22,6 +23,19 @@ pub struct Upload {
     pub size: u64,
     /// Sniffed from the bytes, not the client's word.
     pub media_type: String,
+}
+
+/// How much a line of the log weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For whoever writes the rule.
+    Debug,
+    /// Worth a line.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something is wrong.
+    Error,
 }
 
 impl Request {
@@ -148,6 +162,62 @@ impl Request {
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
         self.0.narrow(filter, parameters)
+    }
+
+    /// Other records, as the one who asks may see them: PocketBase's own rules decide.
+    ///
+    /// A power: the rule must be granted `hapta:rule/records`.
+    ///
+    /// ```
+    /// # use hapta_rule::{Denial, Request, Verdict};
+    /// # fn before(request: &Request) -> Verdict {
+    /// let mine = [("me", request.principal_id())];
+    /// let found = request.records().first("memberships", "user = {:me}", mine)?;
+    /// found.ok_or_else(|| Denial::forbidden("no_member", "You are no member."))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records::new(self, Standing::Caller)
+    }
+
+    /// The same as the gateway, past PocketBase's rules: for collections that the configuration
+    /// names in the rule's `reads`.
+    #[must_use]
+    pub fn records_as_gateway(&self) -> Records<'_> {
+        Records::new(self, Standing::Gateway)
+    }
+
+    /// Adds to a counter of this rule, and tells its total. The counter is forgotten when so much
+    /// time has gone by since it began; parts of a second do not count.
+    ///
+    /// What `before` adds is given back when the request is not done. A power: the rule must be
+    /// granted `hapta:rule/counters`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hapta_rule::{Denial, Request, Verdict};
+    /// # fn before(request: &Request) -> Verdict {
+    /// let key = format!("posts:{}", request.principal_id().unwrap_or_default());
+    /// if request.add(&key, 1, Duration::from_secs(24 * 60 * 60))? > 10 {
+    ///     return Err(Denial::new(429, "too_many_posts", "Ten posts a day are enough."));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Exhausted`] where the gateway has no room for one more; `?` denies then.
+    pub fn add(&self, key: &str, amount: i64, lasts: Duration) -> Result<i64, Fault> {
+        self.0.add(key, amount, lasts.as_secs())
+    }
+
+    /// Writes a line to the operator's log, for a rule that is being looked into. A power: the
+    /// rule must be granted `hapta:rule/log`. What belongs to the verdict is a [`note`](Self::note).
+    pub fn log(&self, level: Level, message: &str) {
+        self.0.log(level, message);
     }
 
     /// A word for the decision log.

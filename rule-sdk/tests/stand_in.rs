@@ -3,8 +3,8 @@
 
 use hapta_rule::testing::{Narrowed, TestRequest, TestRule, json_of, record, response};
 use hapta_rule::{
-    Denial, Document, EditError, Fault, Hook, Manifest, NoSettings, Operation, Request, Response,
-    Rule, SettingsError, Upload, Value, Verdict, json,
+    Denial, Document, EditError, Fault, Hook, Level, Manifest, NoSettings, Operation, Request,
+    Response, Rule, SettingsError, Upload, Value, Verdict, json,
 };
 
 /// Does in each hook what the request's header `do` says.
@@ -234,4 +234,59 @@ fn values_are_read_as_types_of_ones_own() {
 fn unknown_settings_are_refused() {
     let error = TestRule::<Obedient>::configure(json!({"owner": 1})).unwrap_err();
     assert_eq!(error.to_string(), "setting `owner`: unknown");
+}
+
+#[test]
+fn other_records_are_those_that_the_test_has() {
+    let request = TestRequest::list("posts")
+        .by("users", json!({"id": "ada"}))
+        .with_record("teams", json!({"id": "t1", "name": "One"}))
+        .finding("memberships", "user = {:me}", [json!({"role": "editor"})]);
+    let teams = request.records();
+    assert_eq!(
+        json_of(&teams.get("teams", "t1").unwrap().unwrap())["name"],
+        "One"
+    );
+    assert!(teams.get("teams", "t2").unwrap().is_none());
+    let mine = || [("me", request.principal_id())];
+    let found = request
+        .records()
+        .first("memberships", "user = {:me}", mine());
+    assert_eq!(found.unwrap().unwrap().str("/role").unwrap(), "editor");
+    let count = request
+        .records()
+        .count("memberships", "user = {:me}", mine());
+    assert_eq!(count, Ok(1));
+    // What is found cannot be edited, and nothing is found by chance.
+    let found = teams.get("teams", "t1").unwrap().unwrap();
+    assert_eq!(found.set("/name", "Two"), Err(EditError::ReadOnly));
+    let unsaid = request
+        .records()
+        .first("memberships", "user != {:me}", mine());
+    assert!(matches!(unsaid, Err(Fault::NotGranted(_))));
+    let unbound = request
+        .records()
+        .count("memberships", "user = {:me}", [("you", true)]);
+    assert_eq!(unbound, Err(Fault::BadFilter("me has no value".to_owned())));
+}
+
+#[test]
+fn what_is_pocketbases_own_is_not_read_as_the_gateway() {
+    let request = TestRequest::list("posts").with_record("_superusers", json!({"id": "s1"}));
+    let read = request.records_as_gateway().get("_superusers", "s1");
+    assert!(matches!(read, Err(Fault::NotGranted(_))));
+    assert_eq!(Denial::from(read.unwrap_err()).code, "rule_fault");
+}
+
+#[test]
+fn counters_add_up_and_lines_are_kept() {
+    let request = TestRequest::create("posts").with_counter("posts:ada", 9);
+    let day = std::time::Duration::from_secs(86_400);
+    assert_eq!(request.add("posts:ada", 1, day), Ok(10));
+    assert_eq!(request.counter("posts:ada"), Some(10));
+    assert_eq!(request.counter("posts:bob"), None);
+    let never = request.add("posts:ada", 1, std::time::Duration::from_millis(10));
+    assert!(matches!(never, Err(Fault::NotGranted(_))));
+    request.log(Level::Warn, "ten a day");
+    assert_eq!(request.lines(), [(Level::Warn, "ten a day".to_owned())]);
 }

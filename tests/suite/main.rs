@@ -26,6 +26,8 @@ mod commands;
 mod compat;
 /// Rules that break the rules of the sandbox itself, and loads that others bear.
 mod containment;
+/// The decision log and the security events.
+mod decisions;
 /// How many may come in at once, and how long anything may take.
 mod doors;
 /// The environment variables of the original.
@@ -40,12 +42,20 @@ mod faithful;
 mod faults;
 /// What a filter means to PocketBase before and after the gateway printed it.
 mod filters;
+/// Rules that are heard as one, and rules that are not heard.
+mod groups;
+/// Rules whose runtime is an interpreter, or wants WASI.
+mod guests;
+/// Whose memory a call of a rule has.
+mod instances;
 /// The limits of rules, each at its edge.
 mod limits;
 /// Files that are no rules, by the thousand.
 mod loader;
 /// The dashboard and the public folder.
 mod pages;
+/// What rules may reach beyond the request, if it was granted.
+mod powers;
 /// Who is asking: tokens, and what a bad one gets.
 mod principals;
 /// How far filter, sort and expand reach, and what an answer may gather.

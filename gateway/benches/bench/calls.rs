@@ -96,7 +96,7 @@ impl Scene {
     /// Raw and `before`, in turn.
     async fn calls(&self) -> anyhow::Result<(Samples, Samples)> {
         let chain = self.generation.chain("users").context("users is exposed")?;
-        let rule = self.generation.rules().first().context("a rule is there")?;
+        let rule = self.generation.rules().next().context("a rule is there")?;
         let (mut raw, mut before) = (Samples::default(), Samples::default());
         for turn in 0..WARM_UP + SAMPLES {
             let dossier = Arc::new(Dossier::default());
@@ -162,6 +162,7 @@ pub(crate) fn settings(rule: &str, said: &str, collection: &str) -> anyhow::Resu
         file: fixtures::rule(rule)?,
         settings: said.to_owned(),
         limits: Limits::default(),
+        ..Source::default()
     };
     let judged = Exposed::Rules(vec![rule.to_owned()]);
     Ok(Settings {

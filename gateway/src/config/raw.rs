@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::operation::ExpandBounds;
+use crate::operation::{ExpandBounds, OperationKind};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -29,6 +29,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) rule: Vec<Rule>,
     #[serde(default)]
+    pub(super) group: Vec<Group>,
+    #[serde(default)]
     pub(super) collections: BTreeMap<String, Collection>,
     #[serde(default)]
     pub(super) expand: Expand,
@@ -38,6 +40,8 @@ pub(super) struct File {
     pub(super) compat: Compat,
     #[serde(default)]
     pub(super) strict: Strict,
+    #[serde(default)]
+    pub(super) log: Log,
 }
 
 /// `[server]`: where clients connect.
@@ -174,6 +178,7 @@ pub(super) struct Rules {
     pub(super) host_calls: u32,
     pub(super) edits: ByteSize,
     pub(super) running: u32,
+    pub(super) reads: u32,
 }
 
 /// `rules.watch`.
@@ -200,6 +205,37 @@ pub(super) struct Rule {
     pub(super) host_calls: Option<u32>,
     pub(super) edits: Option<ByteSize>,
     pub(super) running: Option<u32>,
+    #[serde(default)]
+    pub(super) grants: Vec<String>,
+    #[serde(default)]
+    pub(super) reads: Vec<String>,
+    pub(super) collections: Option<Vec<String>>,
+    pub(super) operations: Option<Vec<OperationKind>>,
+    #[serde(default)]
+    pub(super) shadow: bool,
+    #[serde(default)]
+    pub(super) isolation: Isolation,
+    pub(super) reuse_calls: Option<u32>,
+    #[serde(default)]
+    pub(super) ahead: u32,
+}
+
+/// `isolation` of a rule.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Isolation {
+    #[default]
+    Call,
+    Reuse,
+}
+
+/// `[[group]]`: rules that are heard as one. One of `all` and `any`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) name: String,
+    pub(super) all: Option<Vec<String>>,
+    pub(super) any: Option<Vec<String>>,
 }
 
 /// `[collections.NAME]`. Without `rules` the start is refused, by us and not by
@@ -260,6 +296,42 @@ pub(super) enum Mode {
     #[default]
     Enforce,
     Observe,
+}
+
+/// `[log]`: the decision log and the security events.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) decisions: PathBuf,
+    pub(super) security: PathBuf,
+    pub(super) rotate: ByteSize,
+    pub(super) keep: usize,
+    pub(super) queue: usize,
+    pub(super) address: Telling,
+    pub(super) principal: Telling,
+}
+
+/// `"tell"`, `"hash"` or `"omit"`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Telling {
+    Tell,
+    Hash,
+    Omit,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            decisions: "stdout".into(),
+            security: "stdout".into(),
+            rotate: ByteSize::mib(64),
+            keep: 5,
+            queue: 10_000,
+            address: Telling::Tell,
+            principal: Telling::Tell,
+        }
+    }
 }
 
 impl Default for Expand {
@@ -346,6 +418,7 @@ impl Default for Rules {
             host_calls: limits.host_calls,
             edits: limits.edits,
             running: limits.running,
+            reads: 16,
         }
     }
 }

@@ -4,7 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{ConfigError, collections, invalid, not_nothing, raw};
-use crate::rules::{Limits, MEMORY_CEILING, Settings, Source, Watching};
+use crate::operation::OperationKind;
+use crate::rules::{
+    Group, Isolation, Joined, Limits, MEMORY_CEILING, POCKETBASE, Powers, Scope, Settings, Source,
+    Watching,
+};
+
+/// How many instances of one rule may be made ahead: each keeps its memory.
+const AHEAD: u32 = 32;
+
+/// How many calls an instance that is used again serves.
+const REUSE_CALLS: u32 = 256;
 
 /// How many instances the pool may be made for: each costs address space.
 const INSTANCES: std::ops::RangeInclusive<u32> = 1..=1_000;
@@ -31,7 +41,7 @@ pub(super) fn instances(raw: &raw::Rules) -> Result<u32, ConfigError> {
 
 pub(super) fn resolve(
     raw: raw::Rules,
-    rules: Vec<raw::Rule>,
+    (rules, groups): (Vec<raw::Rule>, Vec<raw::Group>),
     exposed: BTreeMap<String, raw::Collection>,
     superusers: &raw::Superusers,
     folder: &Path,
@@ -57,6 +67,8 @@ pub(super) fn resolve(
     Ok(Settings {
         exposed: collections::resolve(exposed, raw.folder.as_deref(), superusers)?,
         sources,
+        groups: groups.into_iter().map(group).collect::<Result<_, _>>()?,
+        reads: raw.reads,
         folder: raw.folder.map(|rules| folder.join(rules)),
         limits,
         judge_superusers: superusers.judged,
@@ -65,16 +77,7 @@ pub(super) fn resolve(
 
 fn source(raw: raw::Rule, defaults: &Limits, folder: &Path) -> Result<Source, ConfigError> {
     let key = format!("[[rule]] \"{}\"", raw.name);
-    if raw.name.is_empty()
-        || raw
-            .name
-            .contains(|c: char| c.is_control() || c.is_whitespace())
-    {
-        return Err(invalid(
-            key,
-            "a name has at least one character and no spaces",
-        ));
-    }
+    check_name(&raw.name, &key)?;
     let limits = Limits {
         cpu: raw.cpu.unwrap_or(defaults.cpu),
         deadline: raw.deadline.unwrap_or(defaults.deadline),
@@ -90,12 +93,108 @@ fn source(raw: raw::Rule, defaults: &Limits, folder: &Path) -> Result<Source, Co
             format!("cannot be told as JSON: {error}"),
         )
     })?;
+    let powers = Powers::new(raw.grants, raw.reads);
+    let powers = powers.map_err(|error| invalid(format!("{key}, grants"), error.to_string()))?;
+    if raw.ahead > AHEAD {
+        let most = format!("must be at most {AHEAD}");
+        return Err(invalid(format!("{key}, ahead"), most));
+    }
+    let isolation = match (raw.isolation, raw.reuse_calls) {
+        (raw::Isolation::Call, None) => Isolation::Call,
+        (raw::Isolation::Call, Some(_)) => {
+            let problem = "is for isolation = \"reuse\"";
+            return Err(invalid(format!("{key}, reuse_calls"), problem));
+        }
+        (raw::Isolation::Reuse, Some(0)) => {
+            let problem = "must be more than nothing";
+            return Err(invalid(format!("{key}, reuse_calls"), problem));
+        }
+        (raw::Isolation::Reuse, calls) => Isolation::Reuse {
+            calls: calls.unwrap_or(REUSE_CALLS),
+        },
+    };
     Ok(Source {
         name: raw.name,
         file: folder.join(raw.file),
         settings,
         limits,
+        powers,
+        isolation,
+        ahead: raw.ahead,
+        scope: scope(raw.collections, raw.operations, &key)?,
+        shadow: raw.shadow,
     })
+}
+
+fn scope(
+    collections: Option<Vec<String>>,
+    operations: Option<Vec<OperationKind>>,
+    key: &str,
+) -> Result<Scope, ConfigError> {
+    if collections.as_ref().is_some_and(Vec::is_empty) {
+        let problem = "names no collection; leave it out for all that name the rule";
+        return Err(invalid(format!("{key}, collections"), problem));
+    }
+    let of_collections = |kind: &OperationKind| {
+        !matches!(
+            kind,
+            OperationKind::Health
+                | OperationKind::Superuser
+                | OperationKind::Custom
+                | OperationKind::Dashboard
+                | OperationKind::Static
+        )
+    };
+    match &operations {
+        Some(kinds) if kinds.is_empty() => {
+            let problem = "names no operation; leave it out for all that the rule judges";
+            Err(invalid(format!("{key}, operations"), problem))
+        }
+        Some(kinds) if !kinds.iter().all(of_collections) => {
+            let problem = "no rule is asked about operations that have no collection";
+            Err(invalid(format!("{key}, operations"), problem))
+        }
+        _ => Ok(Scope {
+            collections,
+            operations,
+        }),
+    }
+}
+
+fn group(raw: raw::Group) -> Result<Group, ConfigError> {
+    let key = format!("[[group]] \"{}\"", raw.name);
+    check_name(&raw.name, &key)?;
+    let (how, members) = match (raw.all, raw.any) {
+        (Some(members), None) => (Joined::All, members),
+        (None, Some(members)) => (Joined::Any, members),
+        _ => {
+            let choices = "write all = [\"a-rule\", …] or any = [\"a-rule\", …], one of the two";
+            return Err(invalid(key, choices));
+        }
+    };
+    if members.len() < 2 {
+        return Err(invalid(key, "a group has at least two members"));
+    }
+    Ok(Group {
+        name: raw.name,
+        how,
+        members,
+    })
+}
+
+fn check_name(name: &str, key: &str) -> Result<(), ConfigError> {
+    if name.is_empty() || name.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err(invalid(
+            key,
+            "a name has at least one character and no spaces",
+        ));
+    }
+    if name == POCKETBASE {
+        let problem =
+            "stands for PocketBase's own rules among the rules of a collection; take another name";
+        return Err(invalid(key, problem));
+    }
+    Ok(())
 }
 
 fn check(limits: &Limits, key: &str) -> Result<(), ConfigError> {

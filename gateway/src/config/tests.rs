@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::rules::Exposed;
+use crate::telemetry::{Destination, Telling};
 use crate::upstream::{self, Credential};
 
 const BASE: &str = r#"
@@ -180,6 +181,31 @@ fn the_place_of_pocketbase_is_said_once_and_in_full() {
     );
 }
 
+#[test]
+fn the_logs_are_bounded_and_apart() {
+    let config = parse("[log]\ndecisions = \"log/decisions\"\nrotate = \"0B\"\naddress = \"hash\"");
+    let log = config.unwrap().log;
+    assert_eq!(
+        log.decisions,
+        Destination::File("/etc/hapta/log/decisions".into())
+    );
+    assert_eq!(log.address, Telling::Hash);
+    refuses("[log]\nrotate = \"1KiB\"", "log.rotate: must be at least");
+    refuses("[log]\nkeep = 0", "log.keep: must be from 1");
+    refuses("[log]\nqueue = 0", "log.queue: must be from 1");
+    refuses("[log]\ndecisions = \"\"", "log.decisions: is empty");
+    refuses(
+        "[log]\ndecisions = \"a\"\nsecurity = \"a\"",
+        "each stream has its own",
+    );
+    refuses(
+        "[log]\nprincipal = \"hide\"",
+        "expected one of `tell`, `hash`, `omit`",
+    );
+    let changed = parse("[log]\nqueue = 1").unwrap();
+    assert_eq!(changed.needs_restart(&parse("").unwrap()), ["[log]"]);
+}
+
 const EXAMPLE: &str = include_str!("../../hapta.example.toml");
 
 #[test]
@@ -191,6 +217,8 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.sessions, default.sessions);
     assert_eq!(example.instances, default.instances);
     assert_eq!(example.watch, default.watch);
+    assert_eq!(example.log, default.log);
+    assert_eq!(default.log, LogSettings::default());
     assert_eq!(example.serving, default.serving);
     assert_eq!(example.rules.limits, default.rules.limits);
     assert_eq!(

@@ -32,3 +32,21 @@ impl fmt::Display for OperationKind {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_is_that_of_the_configuration() {
+        for kind in [
+            OperationKind::List,
+            OperationKind::AuthWithPassword,
+            OperationKind::AuthMethods,
+            OperationKind::Download,
+        ] {
+            let word = serde_json::Value::from(kind.as_str());
+            assert_eq!(serde_json::from_value::<OperationKind>(word).unwrap(), kind);
+        }
+    }
+}

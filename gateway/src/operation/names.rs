@@ -15,6 +15,12 @@ impl CollectionRef {
         (clean && fits(name)).then(|| Self(name.to_owned()))
     }
 
+    /// A name as the schema has it.
+    #[must_use]
+    pub fn of(collection: &str) -> Self {
+        Self(collection.to_owned())
+    }
+
     /// As the client spelled it.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -4,7 +4,7 @@ use super::permit::Permitted;
 use super::scan::{self, Scan};
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::upstream::{Payload, Reply};
+use crate::upstream::{Payload, Reply, UpstreamError};
 
 /// Asks PocketBase.
 pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Reply, Error> {
@@ -14,10 +14,17 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Re
         scan.turn_to(&mut operation, 1);
     }
     let payload = permitted.payload();
-    Ok(gateway
-        .upstream
-        .send(permitted.exchange(), &operation, payload)
-        .await?)
+    let exchange = permitted.exchange();
+    permitted.dossier().sent();
+    let sent = gateway.upstream.send(exchange, &operation, payload).await;
+    let was_not_done = matches!(
+        sent,
+        Ok(Reply::Refused { .. }) | Err(UpstreamError::Away(_) | UpstreamError::Unsupported(_))
+    );
+    if was_not_done {
+        permitted.dossier().undone();
+    }
+    Ok(sent?)
 }
 
 /// Asks PocketBase for a further page of a list that is being filled.

@@ -65,13 +65,13 @@ pub(super) async fn permit(
     let (method, query) = (&request.method, request.query.as_deref());
     let Asked { operation, unnamed } = Operation::parse(method, &request.path, query, &surface)?;
     trace.let_in(unnamed);
-    trace.operation = Some(operation.kind());
+    trace.asks(&operation);
     if matches!(operation, Operation::Superuser(_)) && !in_force.serving.superusers {
         return Err(Error::SuperuserRoute);
     }
     // Who asks for what is not served need not be known.
     let found = with_schema(gateway, |schema| find(schema, &in_force, &operation)).await?;
-    trace.collection = found.map(|collection| collection.name.clone());
+    trace.collection = found;
 
     let client = Client {
         address: request.address,
@@ -81,9 +81,7 @@ pub(super) async fn permit(
     };
     trace.let_in(conditions::check(&operation, &client)?);
     let principal = identify(gateway, &in_force, &operation, &client).await?;
-    trace.principal = principal
-        .record()
-        .map(|record| format!("{}/{}", record.collection, record.id));
+    trace.is_from(&principal, operation.identity());
     if matches!(operation, Operation::Superuser(_)) && !principal.is_superuser() {
         return Err(Error::NotSuperuser);
     }
@@ -95,6 +93,9 @@ pub(super) async fn permit(
     };
     let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
     let (under_way, sent) = asks.read(under_way, &client.headers, request.body).await?;
+    if let Some(body) = &sent.body {
+        trace.hears(body);
+    }
     let (found, sent) = asks.hold(found, sent, &client, trace).await?;
     let (collection, expanded) = match found {
         Some(Found {
@@ -204,9 +205,9 @@ async fn judge(
     under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
-    let dossier = Arc::new(Dossier::new(Arc::clone(&gateway.upstream)));
-    trace.dossier = Some(Arc::clone(&dossier));
     let generation = &in_force.generation;
+    let dossier = Arc::new(generation.dossier(&trace.id, Arc::clone(&gateway.upstream)));
+    trace.dossier = Some(Arc::clone(&dossier));
     let Passed { body, narrowing } = match &exchange.collection {
         Some(collection) => {
             let chain = generation.chain(&collection.name);
@@ -355,6 +356,11 @@ impl Permitted {
             sent: self.body.clone(),
             status,
         }
+    }
+
+    /// What the rules of the request share.
+    pub(super) fn dossier(&self) -> &Dossier {
+        &self.dossier
     }
 
     /// The body as it goes to PocketBase.

@@ -85,6 +85,7 @@ async fn json(
             reveal(permitted, status, records).await?
         }
         (Answer::Auth, _) => {
+            trace.answers(&body);
             let records = Records::take(body, Shape::Auth)?;
             answer::hold(gateway, permitted, &records, trace).await?;
             reveal(permitted, status, records).await?

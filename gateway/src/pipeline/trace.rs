@@ -3,20 +3,28 @@
 //! The line is written when the trace is dropped: also when the client goes
 //! away and the exchange is dropped wherever it stands.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::Method;
+use http::{HeaderMap, Method, header};
+use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Request, Response};
-use crate::error::{Error, cut};
+use super::{Request, Response, verdict};
+use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::operation::OperationKind;
+use crate::operation::{Identity, Operation, OperationKind, RecordId};
+use crate::principal::Principal;
 use crate::rules::{Dossier, RuleError};
+use crate::schema::Collection;
+use crate::sessions::SessionError;
 use crate::surface::Unnamed;
-use crate::telemetry::{ExchangeLabels, Noted, RuleLabels, UnnamedLabels};
+use crate::telemetry::{
+    Decision, ExchangeLabels, Note, Noted, RuleCost, RuleLabels, Secrets, SecurityEvent,
+    SecurityKind, UnnamedLabels, Verdict,
+};
 
 /// What servers write for a client that did not wait; nobody is sent it.
 const CLIENT_GONE: u16 = 499;
@@ -24,8 +32,8 @@ const CLIENT_GONE: u16 = 499;
 /// What the layer against panics answers.
 const PANICKED: u16 = 500;
 
-/// Characters of a path that a log line may hold.
-const PATH: usize = 200;
+/// What PocketBase answers to a login with a wrong password, or by nobody it knows.
+const LOGIN_FAILED: u16 = 400;
 
 /// An exchange under way.
 pub(super) struct Trace<'a> {
@@ -35,22 +43,38 @@ pub(super) struct Trace<'a> {
     method: Method,
     /// Told only where no operation is found in it.
     path: String,
+    address: IpAddr,
     started: Instant,
-    pub(super) operation: Option<OperationKind>,
-    pub(super) collection: Option<String>,
-    pub(super) principal: Option<String>,
+    operation: Option<OperationKind>,
+    record: Option<RecordId>,
+    pub(super) collection: Option<Arc<Collection>>,
+    principal: Principal,
     pub(super) generation: u64,
-    /// Holds what rules noted, whatever came of them.
+    /// Holds what rules noted and cost, whatever came of them.
     pub(super) dossier: Option<Arc<Dossier>>,
-    withheld: Option<(String, String)>,
-    ended: Option<Ended>,
+    /// What must not be in the line.
+    secrets: Secrets,
+    has_token: bool,
+    /// Who somebody wants to log in as.
+    identity: Option<String>,
+    alarm: Option<Alarm>,
+    withheld: Option<Ending>,
+    ended: Option<(u16, Ending)>,
 }
 
 /// How it ended.
-struct Ended {
-    status: u16,
+struct Ending {
+    verdict: Verdict,
+    rule: Option<String>,
     /// The word that the client is told, and the cause that it is not.
     refusal: Option<(String, String)>,
+}
+
+/// What of it is a security event.
+struct Alarm {
+    kind: SecurityKind,
+    rule: Option<String>,
+    code: Option<String>,
 }
 
 impl<'a> Trace<'a> {
@@ -60,22 +84,80 @@ impl<'a> Trace<'a> {
             gateway,
             id: next_id(),
             method: request.method.clone(),
-            path: request.path.chars().take(PATH).collect(),
+            path: request.path.clone(),
+            address: request.address,
             started: Instant::now(),
             operation: None,
+            record: None,
             collection: None,
-            principal: None,
+            principal: Principal::Guest,
             generation: 0,
             dossier: None,
+            secrets: Secrets::of_head(&request.headers, request.query.as_deref()),
+            has_token: has_token(&request.headers),
+            identity: None,
+            alarm: None,
             withheld: None,
             ended: None,
+        }
+    }
+
+    /// Takes down what is asked.
+    pub(super) fn asks(&mut self, operation: &Operation) {
+        self.operation = Some(operation.kind());
+        self.record = operation.record_id().cloned();
+    }
+
+    /// Takes down who asks, and whether a token was sent for nothing.
+    pub(super) fn is_from(&mut self, principal: &Principal, identity: Identity) {
+        self.principal = principal.clone();
+        match identity {
+            Identity::Optional | Identity::Required => {
+                if self.has_token && principal.record().is_none() {
+                    self.alarm = Some(Alarm::of_token());
+                }
+            }
+            Identity::Ignored | Identity::Superuser => {}
+        }
+    }
+
+    /// Takes down what of a body must not be in the line.
+    pub(super) fn hears(&mut self, body: &Value) {
+        let (Some(collection), Value::Object(body)) = (&self.collection, body) else {
+            return;
+        };
+        let masked = collection.masked_fields();
+        for (key, value) in body {
+            // However it is spelled: what is no key of the collection is refused, and told.
+            let plain = key.trim_matches(['+', '-']);
+            if masked.iter().any(|field| field.eq_ignore_ascii_case(plain)) || key == "mfaId" {
+                self.secrets.add_all(value);
+            }
+        }
+        if self.operation == Some(OperationKind::AuthWithPassword) {
+            let identity = body.get("identity").and_then(Value::as_str);
+            self.identity = identity.map(str::to_owned);
+        }
+    }
+
+    /// Takes down what of an answer must not be in the line: the token of a login.
+    pub(super) fn answers(&mut self, body: &Value) {
+        if let Some(token) = body.get("token") {
+            self.secrets.add_all(token);
         }
     }
 
     /// Takes down that a write was done and is not shown, and why.
     pub(super) fn withhold(&mut self, error: &RuleError) {
         count_refusal(self.gateway, error);
-        self.withheld = Some(("withheld".to_owned(), error.to_string()));
+        if let Some(kind) = verdict::of_rule(error) {
+            self.alarm = Some(Alarm::of_rule(kind, error));
+        }
+        self.withheld = Some(Ending {
+            verdict: Verdict::Withheld,
+            rule: verdict::rule(error).map(str::to_owned),
+            refusal: Some(("withheld".to_owned(), error.to_string())),
+        });
     }
 
     /// Takes down what was let in only because the gateway observes, and says
@@ -88,7 +170,8 @@ impl<'a> Trace<'a> {
             metrics.unnamed.get_or_create(&labels).inc();
             if self.gateway.observed.note(&name) == Noted::First {
                 metrics.unnamed_names.inc();
-                let allow = name.to_string();
+                let log = &self.gateway.log;
+                let allow = log.harmless(&name.to_string(), &self.secrets);
                 tracing::warn!(
                     request.id = self.id,
                     allow,
@@ -100,22 +183,130 @@ impl<'a> Trace<'a> {
 
     /// Takes down how the exchange ended.
     pub(super) fn end(&mut self, result: &Result<Response, Error>) {
-        self.ended = Some(match result {
-            Ok(response) => Ended {
-                status: response.status.as_u16(),
-                refusal: None,
-            },
-            Err(error) => {
-                if let Error::Rule(error) = error {
-                    count_refusal(self.gateway, error);
+        let error = match result {
+            Ok(response) => {
+                let status = response.status.as_u16();
+                if self.operation == Some(OperationKind::AuthWithPassword) && status == LOGIN_FAILED
+                {
+                    self.alarm = Some(Alarm::of(SecurityKind::LoginFailed));
                 }
-                let told = error.told();
-                Ended {
-                    status: told.status.as_u16(),
-                    refusal: Some((told.code, cut(&error.to_string()))),
-                }
+                let ending = self.withheld.take().unwrap_or(Ending::of(Verdict::Allowed));
+                self.ended = Some((status, ending));
+                return;
             }
-        });
+            Err(error) => error,
+        };
+        let told = error.told();
+        let rule = match error {
+            Error::Rule(error) => {
+                count_refusal(self.gateway, error);
+                verdict::rule(error)
+            }
+            _ => None,
+        };
+        let rule = rule.map(str::to_owned);
+        if let Some(kind) = verdict::event(error, &told.code) {
+            self.alarm = Some(Alarm {
+                kind,
+                rule: rule.clone(),
+                code: Some(told.code.clone()),
+            });
+        } else if self.has_token && matches!(error, Error::Session(SessionError::Missing)) {
+            self.alarm = Some(Alarm::of_token());
+        }
+        let ending = Ending {
+            verdict: verdict::of(error),
+            rule,
+            refusal: Some((told.code, error.to_string())),
+        };
+        self.ended = Some((told.status.as_u16(), ending));
+    }
+
+    /// Its line, with everything that is known.
+    fn decision(&mut self, status: u16, ending: Ending, duration: Duration) -> Decision {
+        let veil = self.gateway.log.veil();
+        let dossier = self.dossier.as_ref();
+        let notes = dossier.map(|dossier| dossier.take_notes());
+        let note = |(key, value)| Note { key, value };
+        let costs = dossier.map(|dossier| dossier.costs());
+        let (code, cause) = ending.refusal.unzip();
+        Decision {
+            request_id: self.id.clone(),
+            method: self.method.to_string(),
+            path: self
+                .operation
+                .is_none()
+                .then(|| std::mem::take(&mut self.path)),
+            operation: self.operation(),
+            collection: self.collection_name(),
+            record: self.record(),
+            principal: self.principal(),
+            address: veil.address(self.address),
+            status,
+            verdict: ending.verdict,
+            rule: ending.rule,
+            code,
+            cause,
+            generation: self.generation,
+            notes: notes.unwrap_or_default().into_iter().map(note).collect(),
+            rules: costs
+                .unwrap_or_default()
+                .into_iter()
+                .map(RuleCost::from)
+                .collect(),
+            duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            ..Decision::now()
+        }
+    }
+
+    fn event(&self, alarm: Alarm, status: u16) -> SecurityEvent {
+        let veil = self.gateway.log.veil();
+        let collection = self.collection_name();
+        let identity = match (alarm.kind, &self.identity) {
+            (SecurityKind::LoginFailed, Some(identity)) => {
+                veil.identity(collection.as_deref().unwrap_or_default(), identity)
+            }
+            _ => None,
+        };
+        SecurityEvent {
+            request_id: Some(self.id.clone()),
+            operation: Some(self.operation()),
+            collection,
+            principal: self.principal(),
+            identity,
+            address: veil.address(self.address),
+            status: Some(status),
+            rule: alarm.rule,
+            code: alarm.code,
+            ..SecurityEvent::now(alarm.kind)
+        }
+    }
+
+    fn operation(&self) -> &'static str {
+        self.operation.map_or("none", OperationKind::as_str)
+    }
+
+    fn collection_name(&self) -> Option<String> {
+        let collection = self.collection.as_ref();
+        collection.map(|collection| collection.name.clone())
+    }
+
+    /// Whose record it is decides how it is told; of a collection that is not
+    /// known it may be anybody, or anything.
+    fn record(&self) -> Option<String> {
+        let (id, collection) = (self.record.as_ref()?, self.collection.as_ref()?);
+        if collection.is_auth() {
+            let veil = self.gateway.log.veil();
+            veil.person(&collection.name, id.as_str())
+        } else {
+            Some(id.as_str().to_owned())
+        }
+    }
+
+    fn principal(&self) -> Option<String> {
+        let record = self.principal.record()?;
+        let veil = self.gateway.log.veil();
+        veil.principal(&record.collection, &record.id)
     }
 }
 
@@ -123,60 +314,88 @@ impl Drop for Trace<'_> {
     fn drop(&mut self) {
         let metrics = &self.gateway.metrics;
         metrics.in_flight.dec();
-        let unended = if std::thread::panicking() {
-            PANICKED
-        } else {
-            CLIENT_GONE
-        };
-        let ended = self.ended.take().unwrap_or(Ended {
-            status: unended,
-            refusal: None,
+        let (status, ending) = self.ended.take().unwrap_or_else(|| {
+            if std::thread::panicking() {
+                (PANICKED, Ending::of(Verdict::Failed))
+            } else {
+                (CLIENT_GONE, Ending::of(Verdict::Gone))
+            }
         });
-        let operation = self.operation.map_or("none", OperationKind::as_str);
         let duration = self.started.elapsed();
         metrics.duration.observe(duration.as_secs_f64());
+        let operation = self.operation();
         metrics
             .exchanges
-            .get_or_create(&ExchangeLabels {
-                operation,
-                status: ended.status,
-            })
+            .get_or_create(&ExchangeLabels { operation, status })
             .inc();
-        let (code, cause) = ended.refusal.or(self.withheld.take()).unzip();
-        let notes = self.dossier.as_ref().map(|dossier| dossier.take_notes());
-        let notes = notes
-            .filter(|notes| !notes.is_empty())
-            .map(|notes| format!("{notes:?}"));
-        tracing::info!(
-            request.id = self.id,
-            http.method = %self.method,
-            http.path = self.operation.is_none().then_some(self.path.as_str()),
-            operation,
-            operation.collection = self.collection,
-            principal = self.principal,
-            status = ended.status,
-            code,
-            cause,
-            generation = self.generation,
-            notes,
-            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            "exchange",
-        );
+        let log = &self.gateway.log;
+        if let Some(alarm) = self.alarm.take() {
+            log.report(self.event(alarm, status));
+        }
+        if log.takes_decisions() {
+            let decision = self.decision(status, ending, duration);
+            log.decide(decision, &self.secrets);
+        }
     }
 }
 
+impl Ending {
+    fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            rule: None,
+            refusal: None,
+        }
+    }
+}
+
+impl Alarm {
+    fn of(kind: SecurityKind) -> Self {
+        Self {
+            kind,
+            rule: None,
+            code: None,
+        }
+    }
+
+    /// A bad token that was taken for none.
+    fn of_token() -> Self {
+        Self {
+            code: Some("bad_token".to_owned()),
+            ..Self::of(SecurityKind::TokenRefused)
+        }
+    }
+
+    fn of_rule(kind: SecurityKind, error: &RuleError) -> Self {
+        Self {
+            kind,
+            rule: verdict::rule(error).map(str::to_owned),
+            code: Some(refusal(error).1.to_owned()),
+        }
+    }
+}
+
+fn has_token(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    values.any(|value| !value.is_empty())
+}
+
 fn count_refusal(gateway: &Gateway, error: &RuleError) {
-    let (rule, code) = match error {
-        RuleError::Denied { rule, .. } => (rule.as_str(), "denied"),
-        RuleError::Faulted { rule, fault } => (rule.as_str(), fault.code()),
-        RuleError::Busy { rule } => (rule.as_str(), "busy"),
-        RuleError::Unexposed { .. } => ("", "unexposed"),
-    };
+    let (rule, code) = refusal(error);
     let labels = RuleLabels {
         rule: rule.to_owned(),
         code,
     };
     gateway.metrics.rules.get_or_create(&labels).inc();
+}
+
+fn refusal(error: &RuleError) -> (&str, &'static str) {
+    match error {
+        RuleError::Denied { rule, .. } => (rule, "denied"),
+        RuleError::Faulted { rule, fault } => (rule, fault.code()),
+        RuleError::Busy { rule } => (rule, "busy"),
+        RuleError::Unexposed { .. } => ("", "unexposed"),
+    }
 }
 
 fn next_id() -> String {

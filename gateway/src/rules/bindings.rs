@@ -12,9 +12,10 @@
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "rule",
+    world: "powered-rule",
     imports: {
         "hapta:rule/types.[method]request.stored": async | trappable,
+        "hapta:rule/records": async | trappable,
         default: trappable,
     },
     exports: { default: async },
@@ -24,3 +25,7 @@ wasmtime::component::bindgen!({
         "hapta:rule/types.response": crate::rules::host::ResponseHandle,
     },
 });
+
+/// Every rule exports the same; what it imports is checked when it is loaded.
+pub(super) use PoweredRule as Rule;
+pub(super) use PoweredRulePre as RulePre;

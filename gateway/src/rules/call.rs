@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 
-use super::Dossier;
-use super::bindings::{self, hapta::rule::types};
+use super::bindings::hapta::rule::types;
+use super::chain::Seat;
 use super::component::Rule;
-use super::convert;
 use super::document::Document;
 use super::engine::Engine;
-use super::fault::{Fault, RuleError};
-use super::host::{CallState, Place, THE_ONE};
+use super::fault::{Denial, Fault, RuleError};
+use super::host::{CallState, Place, THE_ONE, Voice};
+use super::instance::Instance;
 use super::lane::Crossed;
-use super::store::{FIRST_TICK, fault, store};
+use super::store::{FIRST_TICK, fault};
+use super::tally::{Outcome, Usage};
+use super::{Cost, Dossier, convert, ready};
 use crate::exchange::{Exchange, hold_body};
 use crate::filter::Filter;
 use crate::surface::Unnamed;
@@ -32,9 +35,15 @@ pub(super) struct Before {
 
 /// A rule's instance for the reveals and `after` of one reply.
 pub(super) struct Live {
-    pub(super) rule: Arc<Rule>,
-    store: Store<CallState>,
-    instance: bindings::Rule,
+    seat: Arc<Seat>,
+    engine: Arc<Engine>,
+    dossier: Arc<Dossier>,
+    /// None only while it is dropped.
+    instance: Option<Instance>,
+    /// What its calls came to so far; told when the reply is done with it.
+    outcome: Outcome,
+    /// Whether a call has begun and not ended.
+    in_call: bool,
 }
 
 /// The right to hold an instance of each of some rules.
@@ -49,13 +58,13 @@ pub(super) struct Entered {
 /// All of it is taken before any instance is made, the rules in the order of
 /// the generation and the pool last and at once: so nobody waits for room while
 /// holding what another waits for.
-pub(super) async fn enter(engine: &Engine, rules: &[&Arc<Rule>]) -> Result<Entered, RuleError> {
+pub(super) async fn enter(engine: &Engine, seats: &[&Arc<Seat>]) -> Result<Entered, RuleError> {
     let room = async {
-        let mut permits = Vec::with_capacity(rules.len());
-        for rule in rules {
-            permits.push(Arc::clone(&rule.running).acquire_owned().await.ok()?);
+        let mut permits = Vec::with_capacity(seats.len());
+        for seat in seats {
+            permits.push(Arc::clone(&seat.rule.running).acquire_owned().await.ok()?);
         }
-        let count = u32::try_from(rules.len()).ok()?;
+        let count = u32::try_from(seats.len()).ok()?;
         let pool = Arc::clone(&engine.pool)
             .acquire_many_owned(count)
             .await
@@ -65,62 +74,80 @@ pub(super) async fn enter(engine: &Engine, rules: &[&Arc<Rule>]) -> Result<Enter
             _pool: pool,
         })
     };
-    let patience = rules
-        .iter()
-        .map(|rule| rule.limits.deadline)
-        .max()
-        .unwrap_or_default();
+    let deadlines = seats.iter().map(|seat| seat.rule.limits().deadline);
+    let patience = deadlines.max().unwrap_or_default();
     match tokio::time::timeout(patience, room).await {
         Ok(Some(entered)) => Ok(entered),
         Ok(None) | Err(_) => Err(RuleError::Busy {
-            rule: rules
+            rule: seats
                 .first()
-                .map(|rule| rule.name.clone())
+                .map(|seat| seat.rule.name.clone())
                 .unwrap_or_default(),
         }),
     }
 }
 
-/// Runs `before` in a fresh instance.
+/// Runs `before` in an instance of its own, which is gone before its room is.
 pub(super) async fn before(
     engine: &Arc<Engine>,
-    rule: &Arc<Rule>,
+    seat: &Arc<Seat>,
+    room: impl Send + 'static,
     mut state: CallState,
-    body: Option<Value>,
-) -> Result<Before, RuleError> {
-    let entered = enter(engine, &[rule]).await?;
+    body: Option<Document>,
+) -> Result<Result<Before, Denial>, RuleError> {
     let crossed = Crossed::default();
+    let dossier = Arc::clone(&state.dossier);
     state.is_before = true;
     if let Some(body) = body {
-        state.put_masked(Place::Body, Document::editable(body));
+        state.put_masked(Place::Body, body);
     }
-    let store = store(engine, state, &crossed);
-    let called = Arc::clone(rule);
+    let start = Instant::now();
+    let (making, rule, own) = (Arc::clone(engine), Arc::clone(&seat.rule), crossed.clone());
     let call = async move {
-        // In this order, so that the instance is gone before its room is.
-        let _entered = entered;
-        let mut store = store;
-        let run = async {
-            let instance = called.pre.instantiate_async(&mut store).await?;
-            let request = Resource::new_borrow(THE_ONE);
-            instance.call_before(&mut store, request).await
+        let _room = room;
+        let mut instance = Instance::obtain(&making, &rule, state, &own).await?;
+        let request = Resource::new_borrow(THE_ONE);
+        let said = instance
+            .hooks
+            .call_before(&mut instance.store, request)
+            .await;
+        let usage = instance.usage();
+        instance.store.data_mut().flush_printed();
+        let ended = match said {
+            Ok(Ok(())) => left_behind(instance.store.data_mut()).map(Ok),
+            Ok(Err(denial)) => Ok(Err(convert::denial(denial))),
+            Err(error) => Err(fault(&error)),
         };
-        match run.await.map_err(|error| fault(&error))? {
-            Ok(()) => left_behind(store.into_data()).map(Ok),
-            Err(denial) => Ok(Err(denial)),
+        if ended.is_ok() {
+            ready::keep(&making, &rule, instance);
         }
+        Ok((ended, usage))
     };
-    let lane = &engine.slow_lane;
-    match lane.run(rule.limits.deadline, &crossed, call).await {
-        Ok(Ok(before)) => Ok(before),
-        Ok(Err(denial)) => Err(rule.denied(denial)),
-        Err(fault) => Err(rule.faulted(fault)),
-    }
+    let deadline = seat.rule.limits().deadline;
+    let ended = engine.slow_lane.run(deadline, &crossed, call).await;
+    let (ended, usage) = ended.unwrap_or_else(|fault| (Err(fault), Usage::default()));
+    let outcome = Outcome {
+        allowed: matches!(ended, Ok(Ok(_))).into(),
+        denied: matches!(ended, Ok(Err(_))).into(),
+        fault: ended.as_ref().err().map(Fault::code),
+        took: start.elapsed(),
+        usage,
+    };
+    seat.told(&dossier, &outcome);
+    ended.map_err(|fault| seat.rule.faulted(fault))
 }
 
 /// What is left of a call that let the request pass. A body that the rule
 /// edited is held to the same form as one that a client sent.
-fn left_behind(mut state: CallState) -> Result<Before, Fault> {
+fn left_behind(state: &mut CallState) -> Result<Before, Fault> {
+    let narrowing = state.narrowing.take();
+    if state.voice == Voice::Member {
+        // It was only read, and the others of the group read it too.
+        return Ok(Before {
+            body: None,
+            narrowing: None,
+        });
+    }
     let body = match state.take_value(Place::Body) {
         Some((body, touched)) if touched.is_empty() => Some(body),
         Some((body, touched)) => {
@@ -143,70 +170,70 @@ fn left_behind(mut state: CallState) -> Result<Before, Fault> {
         }
         None => None,
     };
-    Ok(Before {
-        body,
-        narrowing: state.narrowing,
-    })
+    Ok(Before { body, narrowing })
 }
 
 impl Live {
-    /// Makes an instance for the records of a reply and the reply itself.
+    /// Takes an instance for the records of a reply and the reply itself.
     pub(super) async fn start(
-        engine: &Engine,
-        rule: &Arc<Rule>,
-        state: CallState,
+        engine: &Arc<Engine>,
+        seat: &Arc<Seat>,
+        mut state: CallState,
         crossed: &Crossed,
     ) -> Result<Self, Fault> {
-        let mut state = state;
-        state.budget.edit_bytes = rule.limits.edit_bytes().saturating_mul(REPLY_EDITS);
-        let mut store = store(engine, state, crossed);
-        let instance = rule
-            .pre
-            .instantiate_async(&mut store)
-            .await
-            .map_err(|error| fault(&error))?;
+        let edits = seat.rule.limits().edit_bytes();
+        state.budget.edit_bytes = edits.saturating_mul(REPLY_EDITS);
+        let dossier = Arc::clone(&state.dossier);
+        let instance = Instance::obtain(engine, &seat.rule, state, crossed).await?;
         Ok(Self {
-            rule: Arc::clone(rule),
-            store,
-            instance,
+            seat: Arc::clone(seat),
+            engine: Arc::clone(engine),
+            dossier,
+            instance: Some(instance),
+            outcome: Outcome::default(),
+            in_call: false,
         })
     }
 
     /// Runs `reveal` on one record of a collection, and holds the rule to its
-    /// manifest. The record is edited where it is; with a denial it is gone.
+    /// manifest. A full voice edits the record where it is; with a denial it is gone.
     pub(super) async fn reveal(
         &mut self,
         collection: &str,
-        record: &mut Value,
-    ) -> Result<Option<super::Denial>, Fault> {
-        self.store
-            .data_mut()
-            .put(Place::Record, Document::editable(record.take()));
-        self.refill();
-        let verdict = self
-            .instance
-            .call_reveal(
-                &mut self.store,
-                Resource::new_borrow(THE_ONE),
-                Resource::new_borrow(Place::Record as u32),
-            )
-            .await
-            .map_err(|error| fault(&error))?;
-        if let Err(denial) = verdict {
-            return Ok(Some(convert::denial(denial)));
-        }
-        let touched;
-        (*record, touched) = self
-            .store
-            .data_mut()
-            .take_value(Place::Record)
-            .unwrap_or_default();
+        record: Document,
+    ) -> Result<Result<Value, Denial>, Fault> {
+        let start = self.begin(Place::Record, record);
+        let called = match &mut self.instance {
+            Some(Instance { store, hooks, .. }) => {
+                let (request, record) = (
+                    Resource::new_borrow(THE_ONE),
+                    Resource::new_borrow(Place::Record as u32),
+                );
+                hooks.call_reveal(store, request, record).await
+            }
+            None => return Err(Fault::Host),
+        };
+        let ended = match called {
+            Ok(Ok(())) => self.revealed(collection).map(Ok),
+            Ok(Err(denial)) => Ok(Err(convert::denial(denial))),
+            Err(error) => Err(fault(&error)),
+        };
+        self.end(start, &ended);
+        ended
+    }
+
+    /// The record after a reveal that let it pass.
+    fn revealed(&mut self, collection: &str) -> Result<Value, Fault> {
+        let state = self.instance.as_mut().map(|live| live.store.data_mut());
+        let taken = state.and_then(|state| state.take_value(Place::Record));
+        let (record, touched) = taken.unwrap_or_default();
+        let manifest = &self.seat.rule.manifest;
         match touched
             .into_iter()
-            .find(|field| !self.rule.manifest.may_touch(collection, field))
+            .find(|field| !manifest.may_touch(collection, field))
         {
             Some(field) => Err(Fault::UndeclaredField(field)),
-            None => Ok(None),
+            None => Ok(record),
         }
     }
 
@@ -215,40 +242,97 @@ impl Live {
         &mut self,
         status: u16,
         body: Option<Document>,
-    ) -> Result<Result<Option<Value>, super::Denial>, Fault> {
-        let state = self.store.data_mut();
-        state.status = status;
-        if let Some(body) = body {
-            state.put(Place::Answer, body);
+    ) -> Result<Result<Option<Value>, Denial>, Fault> {
+        let start = match body {
+            Some(body) => self.begin(Place::Answer, body),
+            None => self.begin_call(),
+        };
+        let said: wasmtime::Result<Result<(), types::Denial>> = match &mut self.instance {
+            Some(Instance { store, hooks, .. }) => {
+                store.data_mut().status = status;
+                let (request, response) =
+                    (Resource::new_borrow(THE_ONE), Resource::new_borrow(THE_ONE));
+                hooks.call_after(store, request, response).await
+            }
+            None => return Err(Fault::Host),
+        };
+        let ended = match said {
+            Ok(Ok(())) => {
+                let state = self.instance.as_mut().map(|live| live.store.data_mut());
+                let taken = state.and_then(|state| state.take_value(Place::Answer));
+                Ok(Ok(taken.map(|(body, _)| body)))
+            }
+            Ok(Err(denial)) => Ok(Err(convert::denial(denial))),
+            Err(error) => Err(fault(&error)),
+        };
+        self.end(start, &ended);
+        ended
+    }
+
+    fn begin(&mut self, place: Place, document: Document) -> Instant {
+        if let Some(live) = &mut self.instance {
+            live.store.data_mut().put(place, document);
         }
-        self.refill();
-        let verdict: Result<(), types::Denial> = self
-            .instance
-            .call_after(
-                &mut self.store,
-                Resource::new_borrow(THE_ONE),
-                Resource::new_borrow(THE_ONE),
-            )
-            .await
-            .map_err(|error| fault(&error))?;
-        Ok(match verdict {
-            Ok(()) => Ok(self
-                .store
-                .data_mut()
-                .take_value(Place::Answer)
-                .map(|(body, _)| body)),
-            Err(denial) => Err(convert::denial(denial)),
-        })
+        self.begin_call()
     }
 
     /// Every record is a call of its own, with a call's bounds. Edits add up,
     /// since all of them stay in memory until the reply is written.
-    fn refill(&mut self) {
-        let limits = &self.rule.limits;
-        let budget = &mut self.store.data_mut().budget;
-        budget.ticks = limits.cpu_ticks();
-        budget.host_calls = limits.host_calls;
-        self.store.set_epoch_deadline(FIRST_TICK);
+    fn begin_call(&mut self) -> Instant {
+        let limits = self.seat.rule.limits();
+        if let Some(live) = &mut self.instance {
+            let budget = &mut live.store.data_mut().budget;
+            budget.ticks = limits.cpu_ticks();
+            budget.host_calls = limits.host_calls;
+            live.store.set_epoch_deadline(FIRST_TICK);
+        }
+        self.in_call = true;
+        Instant::now()
+    }
+
+    fn end<T>(&mut self, start: Instant, ended: &Result<Result<T, Denial>, Fault>) {
+        self.in_call = false;
+        self.outcome.took += start.elapsed();
+        match ended {
+            Ok(Ok(_)) => self.outcome.allowed += 1,
+            Ok(Err(_)) => self.outcome.denied += 1,
+            Err(fault) => self.outcome.fault = Some(fault.code()),
+        }
+        if let Some(live) = &mut self.instance {
+            let usage = live.usage();
+            self.outcome.usage.host_calls += usage.host_calls;
+            self.outcome.usage.memory = usage.memory;
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.in_call {
+            // The reply's time ran out in it.
+            self.outcome.fault = Some(Fault::Deadline.code());
+        }
+        self.seat.told(&self.dossier, &self.outcome);
+        if let Some(mut instance) = self.instance.take() {
+            instance.store.data_mut().flush_printed();
+            if self.outcome.fault.is_none() {
+                ready::keep(&self.engine, &self.seat.rule, instance);
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Takes down what calls came to, for metrics and for the request's line.
+    fn told(&self, dossier: &Dossier, outcome: &Outcome) {
+        self.tally.count(outcome);
+        dossier.spend(Cost {
+            rule: Arc::clone(&self.rule.terms.name),
+            calls: outcome.calls(),
+            nanos: outcome.nanos(),
+            host_calls: outcome.usage.host_calls,
+            memory: outcome.usage.memory,
+        });
     }
 }
 
@@ -266,7 +350,7 @@ impl Rule {
         exchange: &Arc<Exchange>,
         dossier: &Arc<Dossier>,
     ) -> Result<(), RuleError> {
-        let state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), &self.limits);
+        let state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), &self.terms);
         let mut store = Store::new(&engine.wasmtime, state);
         store.set_epoch_deadline(u64::MAX / 2);
         let started = self.pre.instance_pre().instantiate_async(&mut store).await;
@@ -275,20 +359,20 @@ impl Rule {
             .map_err(|error| self.faulted(fault(&error)))
     }
 
-    pub(super) fn denied(&self, denial: types::Denial) -> RuleError {
-        RuleError::Denied {
-            rule: self.name.clone(),
-            denial: convert::denial(denial),
-        }
-    }
-
     /// An edit that can't be sent: the fault of the rule that made it.
     pub(super) fn bad_edit(&self, problem: &impl std::fmt::Display) -> RuleError {
         self.faulted(Fault::BadEdit(problem.to_string()))
     }
 
     pub(super) fn limits(&self) -> &super::Limits {
-        &self.limits
+        &self.terms.limits
+    }
+
+    pub(super) fn denied(&self, denial: Denial) -> RuleError {
+        RuleError::Denied {
+            rule: self.name.clone(),
+            denial,
+        }
     }
 
     pub(super) fn faulted(&self, fault: Fault) -> RuleError {

@@ -1,21 +1,27 @@
 //! From a file to a rule that can be called: load → lift → check → configure →
 //! freeze → compile → smoke call. Boot, reload and `hapta check` all come here.
+//!
+//! A component that can't be frozen, as those of interpreters, is configured in
+//! each of its instances instead: see `instance`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest;
 use tokio::sync::Semaphore;
-use wasmtime::Store;
 use wasmtime::component::Component;
 
 use super::bindings::RulePre;
 use super::engine::Engine;
 use super::host::CallState;
+use super::instance::{self, Instance};
+use super::lane::Crossed;
 use super::manifest::Manifest;
+use super::powers::Powers;
 use super::problem::{FILE_BYTES, LoadError, LoadProblem};
-use super::{Dossier, Limits, Settings, snapshot, store};
-use crate::exchange::Exchange;
+use super::ready::{self, Ready};
+use super::snapshot::{self, Configured};
+use super::{Isolation, Limits, Scope, Settings, Terms};
 
 /// How a core module begins; a component has another version and layer here.
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
@@ -28,14 +34,18 @@ pub struct Rule {
     pub manifest: Manifest,
     /// SHA-256 of file, settings and limits, in hex.
     pub digest: String,
-    pub(super) limits: Limits,
+    pub(super) terms: Arc<Terms>,
     pub(super) pre: RulePre<CallState>,
     /// A permit for each call of this rule that may run at once.
     pub(super) running: Arc<Semaphore>,
+    /// The settings with which each instance is configured; none: the component was frozen.
+    pub(super) each: Option<String>,
+    /// The instances that wait for a call.
+    pub(super) ready: Ready,
 }
 
 /// What to load: a file, and how.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Source {
     /// Names the rule in the configuration, the log and the metrics.
     pub name: String,
@@ -45,6 +55,16 @@ pub struct Source {
     pub settings: String,
     /// For each call; but `configure` has CPU time of its own.
     pub limits: Limits,
+    /// What it may reach beyond the request.
+    pub powers: Powers,
+    /// Whether an instance may serve more than one call.
+    pub isolation: Isolation,
+    /// Instances that are made before they are asked for.
+    pub ahead: u32,
+    /// To what it is limited, beyond what it says of itself.
+    pub scope: Scope,
+    /// Whether its word does not count.
+    pub shadow: bool,
 }
 
 /// The file's bytes and what names this rule with these settings.
@@ -72,36 +92,57 @@ pub(super) fn read(source: &Source) -> Result<Read, LoadError> {
 
 /// Makes a rule of a file's bytes. Takes as long as compiling takes.
 pub(super) async fn load(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     source: &Source,
     read: &Read,
 ) -> Result<Arc<Rule>, LoadError> {
-    match try_load(engine, source, read).await {
-        Ok(rule) => Ok(Arc::new(rule)),
-        Err(problem) => Err(source.failed(problem)),
-    }
+    let loaded = try_load(engine, source, read).await;
+    loaded.map_err(|problem| source.failed(problem))
 }
 
-async fn try_load(engine: &Engine, source: &Source, read: &Read) -> Result<Rule, LoadProblem> {
+async fn try_load(
+    engine: &Arc<Engine>,
+    source: &Source,
+    read: &Read,
+) -> Result<Arc<Rule>, LoadProblem> {
     let unfit = |error: wasmtime::Error| LoadProblem::Unfit(format!("{error:#}"));
     let component = lift(engine, &read.bytes)?;
-    let (manifest, frozen) =
-        snapshot::configure(engine, &component, &source.settings, &source.limits).await?;
-    let frozen = Component::new(&engine.wasmtime, &frozen).map_err(unfit)?;
+    let terms = Arc::new(source.terms());
+    let settings = source.settings.as_str();
+    let (manifest, component, each) =
+        match snapshot::configure(engine, &component, settings, &terms).await? {
+            Configured::Frozen(manifest, frozen) => {
+                let frozen = Component::new(&engine.wasmtime, &frozen).map_err(unfit)?;
+                (manifest, frozen, None)
+            }
+            Configured::Each(manifest, component) => {
+                (manifest, component, Some(source.settings.clone()))
+            }
+        };
     let pre = engine
         .linker
-        .instantiate_pre(&frozen)
+        .instantiate_pre(&component)
         .and_then(RulePre::new)
         .map_err(unfit)?;
-    let rule = Rule {
+    let rule = Arc::new(Rule {
         name: source.name.clone(),
         manifest,
         digest: read.digest.clone(),
-        limits: source.limits.clone(),
+        terms,
         pre,
         running: Arc::new(Semaphore::new(source.limits.running as usize)),
-    };
+        each,
+        ready: Ready::new(source.ahead),
+    });
     smoke(engine, &rule).await?;
+    if let Isolation::Reuse { calls } = source.isolation {
+        tracing::warn!(
+            rule = rule.name,
+            calls,
+            "isolation is \"reuse\": what the rule keeps from one request can reach another"
+        );
+    }
+    ready::refill(engine, &rule);
     Ok(rule)
 }
 
@@ -126,20 +167,21 @@ fn lift(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
 
 /// Starts one instance: what the frozen component can't do, it shows here.
 async fn smoke(engine: &Engine, rule: &Rule) -> Result<(), LoadProblem> {
-    let state = CallState::new(
-        Arc::new(Exchange::nothing()),
-        Arc::new(Dossier::nothing()),
-        &rule.limits,
-    );
-    let mut store: Store<CallState> = store::store(engine, state, &super::lane::Crossed::default());
-    rule.pre
-        .instantiate_async(&mut store)
-        .await
-        .map(drop)
-        .map_err(|error| LoadProblem::Start(store::fault(&error)))
+    let nobody = instance::nobody(&rule.terms);
+    let started = Instance::start(engine, rule, nobody, &Crossed::default()).await;
+    started.map(drop).map_err(LoadProblem::Start)
 }
 
 impl Source {
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            name: self.name.as_str().into(),
+            limits: self.limits.clone(),
+            powers: self.powers.clone(),
+            isolation: self.isolation,
+        }
+    }
+
     fn failed(&self, problem: LoadProblem) -> LoadError {
         LoadError {
             name: self.name.clone(),
@@ -154,7 +196,7 @@ impl Source {
             bytes,
             self.name.as_bytes(),
             self.settings.as_bytes(),
-            format!("{:?}", self.limits).as_bytes(),
+            format!("{:?}", (self.terms(), self.ahead)).as_bytes(),
         ] {
             // Lengths keep the parts apart.
             hash.update(&part.len().to_le_bytes());
@@ -173,6 +215,7 @@ impl Settings {
             file,
             settings: "{}".to_owned(),
             limits: self.limits.clone(),
+            ..Source::default()
         }
     }
 }

@@ -5,12 +5,13 @@ mod tests;
 
 use serde_json::Value;
 
-use super::bindings::hapta::rule::{json, types};
+use super::bindings::hapta::rule::{json, records, types};
 use super::document::{self, MASK, Seen};
 use super::fault::{Denial, FieldError};
 use super::manifest::{Hooks, Manifest, Removal};
 use crate::filter::{FilterError, Parameter};
 use crate::operation::OperationKind;
+use crate::upstream::Standing;
 
 /// Bytes of each text of a denial: they go into an answer and a log line.
 const MESSAGE: usize = 2_000;
@@ -97,6 +98,13 @@ pub(super) fn parameters(
             Ok((name, parameter))
         })
         .collect()
+}
+
+pub(super) fn standing(standing: records::Standing) -> Standing {
+    match standing {
+        records::Standing::Caller => Standing::Caller,
+        records::Standing::Gateway => Standing::Gateway,
+    }
 }
 
 /// None for operations without a collection: no rule is asked about those.

@@ -1,15 +1,22 @@
-//! What the rules of one request asked PocketBase and noted for the log.
+//! What the rules of one request share: what they asked PocketBase, what they
+//! counted, noted and cost.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Notes;
-use crate::operation::RecordId;
+use super::counters::{Counters, Key, NoRoom, Taken};
+use crate::exchange::Exchange;
+use crate::operation::{Operation, RecordId};
 use crate::schema::Collection;
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Found, Standing, Upstream, UpstreamError};
 
 /// Notes of one request: they are for one line.
 const NOTES: usize = 32;
@@ -17,22 +24,90 @@ const NOTES: usize = 32;
 /// Bytes of a note's key, and of its value.
 const NOTE_BYTES: usize = 200;
 
-/// What one request's rules share: answers asked for once, and their notes,
-/// which outlive a rule that denies or fails.
+/// Rules whose cost is kept: more than a chain has in practice.
+const COSTS: usize = 64;
+
+/// What one request's rules share: answers asked for once, their notes, which
+/// outlive a rule that denies or fails, and what they counted.
+///
+/// What was counted is given back when this is dropped before the request was
+/// sent, or when [`Dossier::undone`] says that it was not done.
 #[derive(Default)]
 pub struct Dossier {
+    /// Names the request in what rules write to the log.
+    id: String,
     /// None only for calls outside a request, which have nothing to ask about.
     upstream: Option<Arc<Upstream>>,
     stored: OnceCell<Option<Arc<Value>>>,
+    /// Answers to what rules asked of other records, by the question.
+    read: Mutex<HashMap<(Standing, String), Found>>,
+    /// Questions that may still go to PocketBase.
+    reads_left: AtomicU32,
     notes: Mutex<Notes>,
+    costs: Mutex<Vec<Cost>>,
+    counted: Counted,
+}
+
+/// What the rules of the request added to counters.
+#[derive(Default)]
+struct Counted {
+    /// None where nothing counts: outside a request, and for a rule in shadow.
+    counters: Option<Arc<Counters>>,
+    /// Whether an addition is only worked out.
+    is_shadow: bool,
+    taken: Mutex<Vec<Taken>>,
+    /// One of the three below.
+    fate: AtomicU8,
+}
+
+/// The request has not been sent: what was counted is given back.
+const OPEN: u8 = 0;
+/// It may have been done: what was counted stays.
+const SENT: u8 = 1;
+/// It was certainly not done.
+const UNDONE: u8 = 2;
+
+/// What one rule took for one request, all its calls together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// By name.
+    pub rule: Arc<str>,
+    /// Of its hooks.
+    pub calls: u32,
+    /// By the clock, host calls and waiting included.
+    pub nanos: u64,
+    /// Of all interfaces of the contract.
+    pub host_calls: u32,
+    /// The most linear memory of a call, in bytes.
+    pub memory: usize,
+}
+
+/// Why a question of a rule has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    /// No request is behind the call.
+    #[error("nobody asks")]
+    Nobody,
+    /// The request's budget is used up.
+    #[error("the rules of the request asked for as many records as they may")]
+    Exhausted,
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
 }
 
 impl Dossier {
-    /// An empty one, for a request.
-    #[must_use]
-    pub fn new(upstream: Arc<Upstream>) -> Self {
+    /// An empty one, for a request of this id.
+    pub(super) fn new(
+        id: &str,
+        upstream: Arc<Upstream>,
+        counters: Arc<Counters>,
+        reads: u32,
+    ) -> Self {
         Self {
+            id: id.to_owned(),
             upstream: Some(upstream),
+            reads_left: AtomicU32::new(reads),
+            counted: Counted::on(Some(counters), false),
             ..Self::default()
         }
     }
@@ -42,18 +117,52 @@ impl Dossier {
         Self::default()
     }
 
+    /// For a rule in shadow: it asks by itself, on a budget of its own, and
+    /// nothing that it counts counts.
+    pub(super) fn shadow(&self, reads: u32) -> Self {
+        Self {
+            id: self.id.clone(),
+            upstream: self.upstream.clone(),
+            reads_left: AtomicU32::new(reads),
+            counted: Counted::on(self.counted.counters.clone(), true),
+            ..Self::default()
+        }
+    }
+
+    /// The request's id; none where there is no request.
+    pub(super) fn id(&self) -> Option<&str> {
+        (!self.id.is_empty()).then_some(self.id.as_str())
+    }
+
     /// What was noted so far; further notes begin anew.
     #[must_use]
     pub fn take_notes(&self) -> Notes {
-        std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.notes))
     }
 
     /// Adds a note, while there is room.
     pub(super) fn note(&self, key: String, value: String) {
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notes = lock(&self.notes);
         if notes.len() < NOTES {
             notes.push((short(key), short(value)));
         }
+    }
+
+    /// Adds what a call took to what its rule took so far.
+    pub fn spend(&self, cost: Cost) {
+        let mut costs = lock(&self.costs);
+        let has_room = costs.len() < COSTS;
+        match costs.iter_mut().find(|known| known.rule == cost.rule) {
+            Some(known) => known.add(&cost),
+            None if has_room => costs.push(cost),
+            None => {}
+        }
+    }
+
+    /// What each rule took so far, in the order in which they were first called.
+    #[must_use]
+    pub fn costs(&self) -> Vec<Cost> {
+        lock(&self.costs).clone()
     }
 
     /// The record as PocketBase holds it now, read at the first call.
@@ -65,10 +174,113 @@ impl Dossier {
         let Some(upstream) = &self.upstream else {
             return Ok(None);
         };
-        let found = self
-            .stored
-            .get_or_try_init(|| read(upstream, collection, id));
+        let found = self.stored.get_or_try_init(|| async {
+            let (asked, collection, id) =
+                (Arc::clone(upstream), Arc::clone(collection), id.clone());
+            let reading = async move { asked.stored(&collection, &id).await };
+            Ok(on_request_threads(upstream, reading).await?.map(Arc::new))
+        });
         found.await.cloned()
+    }
+
+    /// The collection of this name; none where there is none, or no request.
+    pub(super) fn collection(&self, name: &str) -> Option<Arc<Collection>> {
+        let schema = self.upstream.as_ref()?.schema();
+        schema.by_name(name).cloned()
+    }
+
+    /// What PocketBase answers a question about other records; asked once, and
+    /// at most as often as all rules of the request may ask together.
+    pub(super) async fn read(
+        &self,
+        standing: Standing,
+        collection: &str,
+        operation: Operation,
+        exchange: &Arc<Exchange>,
+    ) -> Result<Found, ReadError> {
+        let upstream = self.upstream.as_ref().ok_or(ReadError::Nobody)?;
+        let question = operation.upstream_path_and_query(collection);
+        if let Some(found) = lock(&self.read).get(&(standing, question.clone())) {
+            return Ok(found.clone());
+        }
+        let take = |left: u32| left.checked_sub(1);
+        let taken = self
+            .reads_left
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.map_err(|_| ReadError::Exhausted)?;
+        let (asked, exchange, collection) = (
+            Arc::clone(upstream),
+            Arc::clone(exchange),
+            collection.to_owned(),
+        );
+        let reading = async move {
+            asked
+                .read(standing, &exchange, &collection, &operation)
+                .await
+        };
+        let found = on_request_threads(upstream, reading).await?;
+        lock(&self.read).insert((standing, question), found.clone());
+        Ok(found)
+    }
+
+    /// Adds to a counter of a rule, and tells its total.
+    pub(super) fn count(&self, key: Key, amount: i64, lasts: Duration) -> Result<i64, NoRoom> {
+        let counted = &self.counted;
+        let Some(counters) = &counted.counters else {
+            return Ok(amount);
+        };
+        let now = Instant::now();
+        if counted.is_shadow {
+            return Ok(counters.would_be(&key, amount, now));
+        }
+        let (total, taken) = counters.add(key, amount, lasts, now)?;
+        lock(&counted.taken).push(taken);
+        Ok(total)
+    }
+
+    /// The request goes to PocketBase now: what was counted stays, unless it
+    /// becomes known that the request was not done.
+    pub fn sent(&self) {
+        self.counted.fate.store(SENT, Ordering::Relaxed);
+    }
+
+    /// The request was certainly not done.
+    pub fn undone(&self) {
+        self.counted.fate.store(UNDONE, Ordering::Relaxed);
+    }
+}
+
+impl Counted {
+    fn on(counters: Option<Arc<Counters>>, is_shadow: bool) -> Self {
+        Self {
+            counters,
+            is_shadow,
+            taken: Mutex::default(),
+            fate: AtomicU8::new(OPEN),
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if *self.fate.get_mut() == SENT {
+            return;
+        }
+        let taken = self.taken.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counters) = &self.counters {
+            for taken in taken.iter() {
+                counters.give_back(taken);
+            }
+        }
+    }
+}
+
+impl Cost {
+    fn add(&mut self, more: &Self) {
+        self.calls = self.calls.saturating_add(more.calls);
+        self.nanos = self.nanos.saturating_add(more.nanos);
+        self.host_calls = self.host_calls.saturating_add(more.host_calls);
+        self.memory = self.memory.max(more.memory);
     }
 }
 
@@ -77,19 +289,87 @@ fn short(mut text: String) -> String {
     text
 }
 
-/// Reads a record on the threads that serve requests, wherever the rule that
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks PocketBase on the threads that serve requests, wherever the rule that
 /// asks may run: connections made on the slow lane would stay slow.
-async fn read(
-    upstream: &Arc<Upstream>,
-    collection: &Arc<Collection>,
-    id: &RecordId,
-) -> Result<Option<Arc<Value>>, UpstreamError> {
-    let (asked, collection, id) = (Arc::clone(upstream), Arc::clone(collection), id.clone());
-    let reading = upstream
-        .runtime()
-        .spawn(async move { asked.stored(&collection, &id).await });
-    let read = AbortOnDropHandle::new(reading).await;
-    Ok(read
-        .map_err(|error| UpstreamError::Away(error.to_string()))??
-        .map(Arc::new))
+async fn on_request_threads<T: Send + 'static>(
+    upstream: &Upstream,
+    asking: impl Future<Output = Result<T, UpstreamError>> + Send + 'static,
+) -> Result<T, UpstreamError> {
+    let asking = upstream.runtime().spawn(asking);
+    let asked = AbortOnDropHandle::new(asking).await;
+    asked.map_err(|error| UpstreamError::Away(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting(counters: &Arc<Counters>) -> Dossier {
+        Dossier {
+            counted: Counted::on(Some(Arc::clone(counters)), false),
+            ..Dossier::default()
+        }
+    }
+
+    fn add(dossier: &Dossier) -> i64 {
+        let key = Key {
+            rule: "quota".to_owned(),
+            key: "alice".to_owned(),
+        };
+        dossier.count(key, 1, Duration::from_mins(1)).unwrap()
+    }
+
+    #[test]
+    fn what_was_counted_for_a_request_that_was_not_done_is_given_back() {
+        let counters = Arc::new(Counters::default());
+        let denied = counting(&counters);
+        assert_eq!(add(&denied), 1);
+        drop(denied);
+        let refused = counting(&counters);
+        assert_eq!(add(&refused), 1);
+        refused.sent();
+        refused.undone();
+        drop(refused);
+        let done = counting(&counters);
+        assert_eq!(add(&done), 1);
+        done.sent();
+        drop(done);
+        assert_eq!(add(&counting(&counters)), 2);
+    }
+
+    #[test]
+    fn in_shadow_nothing_is_counted() {
+        let counters = Arc::new(Counters::default());
+        let shadow = counting(&counters).shadow(1);
+        assert_eq!((add(&shadow), add(&shadow)), (1, 1));
+        assert_eq!(counters.len(), 0);
+    }
+
+    #[test]
+    fn costs_add_up_by_rule_and_have_a_bound() {
+        let dossier = Dossier::nothing();
+        let cost = |rule: &str, memory| Cost {
+            rule: rule.into(),
+            calls: 1,
+            nanos: 10,
+            host_calls: 2,
+            memory,
+        };
+        dossier.spend(cost("a", 5));
+        dossier.spend(cost("a", 3));
+        for number in 0..2 * COSTS {
+            dossier.spend(cost(&number.to_string(), 0));
+        }
+        let costs = dossier.costs();
+        assert_eq!(costs.len(), COSTS);
+        let first = costs.first().unwrap();
+        assert_eq!(
+            (first.calls, first.nanos, first.host_calls, first.memory),
+            (2, 20, 4, 5)
+        );
+    }
 }

@@ -10,8 +10,11 @@ use wasmtime::{
     Config, Enabled, Engine as Wasmtime, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
+use super::counters::Counters;
 use super::host::{self, CallState, TABLE_ELEMENTS};
 use super::lane::SlowLane;
+use super::ready::{WAITING, Waiting};
+use super::shadow::SHADOWS;
 
 /// The length of a tick. A rule's CPU time is counted in these.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -29,6 +32,12 @@ pub struct Engine {
     /// How many those were at the start.
     pub(super) instances: u32,
     pub(super) slow_lane: SlowLane,
+    /// The room for instances that wait for a call.
+    pub(super) waiting: Waiting,
+    /// A permit for each run of rules whose word does not count.
+    pub(super) shadows: Arc<Semaphore>,
+    /// What rules count from request to request.
+    pub(super) counters: Arc<Counters>,
     clock: Arc<Clock>,
 }
 
@@ -62,6 +71,9 @@ impl Engine {
             linker,
             pool: Arc::new(Semaphore::new(instances as usize)),
             instances,
+            waiting: Waiting::new(),
+            shadows: Arc::new(Semaphore::new(SHADOWS as usize)),
+            counters: Arc::default(),
             slow_lane: SlowLane::start().map_err(|error| EngineError(error.to_string()))?,
             clock,
         }))
@@ -81,9 +93,9 @@ impl Drop for Engine {
 
 /// What makes a fresh instance cost microseconds: see `gateway/docs/rules.md`.
 fn config(instances: u32) -> Config {
-    // Two more than calls may take: a reload configures and tries its rules in
-    // the same pool, one after the other.
-    let instances = instances.saturating_add(2);
+    // More than calls may take: those that wait, those in shadow, and two with
+    // which a reload configures and tries its rules, one after the other.
+    let instances = instances.saturating_add(WAITING + SHADOWS + 2);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(8))

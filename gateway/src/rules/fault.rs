@@ -96,6 +96,20 @@ pub enum RuleError {
 }
 
 impl Fault {
+    /// Every code there is.
+    pub(super) const CODES: [&str; 10] = [
+        "rule_trap",
+        "rule_cpu",
+        "rule_deadline",
+        "rule_memory",
+        "rule_stack",
+        "rule_host_calls",
+        "rule_undeclared",
+        "rule_host",
+        "rule_busy",
+        "rule_edit",
+    ];
+
     /// The word for metrics, and all that the client is told.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -110,6 +124,31 @@ impl Fault {
             Self::Host => "rule_host",
             Self::Pool => "rule_busy",
             Self::BadEdit(_) => "rule_edit",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fault;
+
+    #[test]
+    fn every_code_is_in_the_list() {
+        let text = String::new;
+        for fault in [
+            Fault::Trap(text()),
+            Fault::Cpu,
+            Fault::Deadline,
+            Fault::Memory,
+            Fault::Stack,
+            Fault::HostCalls,
+            Fault::UndeclaredField(text()),
+            Fault::UndeclaredDrop,
+            Fault::Host,
+            Fault::Pool,
+            Fault::BadEdit(text()),
+        ] {
+            assert!(Fault::CODES.contains(&fault.code()), "{fault:?}");
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What a rule's calls meet on this side: one file per interface of the contract.
 
+mod counters;
 mod json;
+mod log;
+mod records;
 mod types;
+mod wasi;
 
 use std::sync::Arc;
 
@@ -12,7 +16,7 @@ use wasmtime::{ResourceLimiter, StoreLimits};
 use super::bindings;
 use super::document::Document;
 use super::fault::Fault;
-use super::{Dossier, Limits};
+use super::{Dossier, Terms};
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 
@@ -40,13 +44,29 @@ pub(super) enum Place {
     Answer = 4,
 }
 
+/// How much a rule's word counts in a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// It denies, edits and narrows.
+    #[default]
+    Full,
+    /// It is one of a group: it denies, and changes nothing.
+    Member,
+    /// It is heard by nobody but the operator.
+    Shadow,
+}
+
 /// What one store holds: everything that one rule may see and do in one call,
 /// or in the calls for the records of one reply.
 pub(super) struct CallState {
+    pub(super) terms: Arc<Terms>,
     pub(super) exchange: Arc<Exchange>,
     /// What `stored` found, shared by all rules of the request.
     pub(super) dossier: Arc<Dossier>,
-    pub(super) documents: [Option<Document>; 5],
+    pub(super) voice: Voice,
+    pub(super) documents: [Option<Document>; PLACES],
+    /// The records that the rule asked for. Their handles count on from the places above.
+    found: Vec<Option<Document>>,
     pub(super) status: u16,
     /// Whether the moment is `before`: only then a list can be narrowed.
     pub(super) is_before: bool,
@@ -54,8 +74,17 @@ pub(super) struct CallState {
     /// Whether a host call has waited since the last tick that was noticed.
     pub(super) waited: bool,
     pub(super) budget: Budget,
+    /// Lines that the rule may still write to the log.
+    lines: u8,
     pub(super) memory: MemoryLimit,
+    /// What a guest's runtime wants of WASI; none until it wants something.
+    wasi: Option<Box<wasi::Wasi>>,
+    /// Whether `configure` runs, which has no clock and no randomness.
+    pub(super) configuring: bool,
 }
+
+/// How many documents a call knows by their place.
+const PLACES: usize = 5;
 
 /// What is left of a rule's bounds.
 #[derive(Debug)]
@@ -72,26 +101,37 @@ pub(super) struct Budget {
 pub(super) struct MemoryLimit {
     /// What is left for all memories of the rule together, in bytes.
     left: usize,
+    /// What is in use, in bytes.
+    used: usize,
     /// Instances, memories and tables: wasmtime's own counts.
     counts: StoreLimits,
 }
 
-/// Gives the linker everything the contract offers, and nothing else.
+/// Gives the linker everything that a rule can be granted, and nothing else.
+/// What a rule was not granted it does not import: see `powers`.
 pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     bindings::hapta::rule::json::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-    bindings::hapta::rule::types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    bindings::hapta::rule::types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    bindings::hapta::rule::records::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    bindings::hapta::rule::counters::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    bindings::hapta::rule::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wasi::link(linker)
 }
 
 impl CallState {
-    pub(super) fn new(exchange: Arc<Exchange>, dossier: Arc<Dossier>, limits: &Limits) -> Self {
+    pub(super) fn new(exchange: Arc<Exchange>, dossier: Arc<Dossier>, terms: &Arc<Terms>) -> Self {
+        let limits = &terms.limits;
         let principal = exchange
             .principal
             .record()
             .map(|vouched| Document::read_only(Arc::clone(&vouched.record)));
         Self {
+            terms: Arc::clone(terms),
             exchange,
             dossier,
+            voice: Voice::Full,
             documents: [principal, None, None, None, None],
+            found: Vec::new(),
             status: 0,
             is_before: false,
             narrowing: None,
@@ -101,8 +141,19 @@ impl CallState {
                 host_calls: limits.host_calls,
                 edit_bytes: limits.edit_bytes(),
             },
+            lines: log::LINES,
             memory: MemoryLimit::new(limits.memory_bytes()),
+            wasi: None,
+            configuring: false,
         }
+    }
+
+    /// Takes over what belongs to the instance and not to the call that it was
+    /// made for: its memory, and what its runtime holds of WASI.
+    pub(super) fn inherit(mut self, from: &mut Self) -> Self {
+        self.memory = std::mem::replace(&mut from.memory, MemoryLimit::new(0));
+        self.wasi = from.wasi.take();
+        self
     }
 
     pub(super) fn document(&self, place: Place) -> Option<&Document> {
@@ -166,8 +217,14 @@ impl MemoryLimit {
             .build();
         Self {
             left: bytes,
+            used: 0,
             counts,
         }
+    }
+
+    /// The linear memory in use, in bytes.
+    pub(super) fn used(&self) -> usize {
+        self.used
     }
 }
 
@@ -185,9 +242,11 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        match self.left.checked_sub(desired.saturating_sub(current)) {
+        let more = desired.saturating_sub(current);
+        match self.left.checked_sub(more) {
             Some(left) => {
                 self.left = left;
+                self.used = self.used.saturating_add(more);
                 Ok(true)
             }
             None => Err(Fault::Memory.into()),

@@ -72,6 +72,13 @@ impl SlowLane {
             .unwrap_or(Err(Fault::Deadline))
     }
 
+    /// Runs what no request waits for, on the same thread.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(work);
+        }
+    }
+
     async fn finish<T: Send + 'static>(
         &self,
         call: Pin<Box<impl Future<Output = Result<T, Fault>> + Send + 'static>>,

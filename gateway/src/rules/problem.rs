@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use super::fault::Fault;
 
-/// The interfaces that every rule gets without being granted them.
-pub(super) const CONTRACT: [&str; 2] = ["hapta:rule/json@0.1.0", "hapta:rule/types@0.1.0"];
-
 /// The largest file that is looked at, in bytes: a JavaScript engine has 12 MB.
 pub(super) const FILE_BYTES: u64 = 64 << 20;
 
@@ -35,11 +32,18 @@ pub enum LoadProblem {
     #[error("is not a rule: {0}")]
     Unfit(String),
     /// A power that nobody granted.
-    #[error("imports {import}, which is not granted; a rule may import only {}", CONTRACT.join(" and "))]
+    #[error("imports {import}, which {}", not_granted(grant.as_deref()))]
     Ungranted {
         /// The first such interface, as the component spells it.
         import: String,
+        /// What would grant it; none: nothing does.
+        grant: Option<String>,
     },
+    /// What `configure` is told would be told to every call after it.
+    #[error(
+        "asks for {0} while it is configured, when there is no clock and no randomness: every call would start from that answer; take the time of the request instead"
+    )]
+    Frozen(&'static str),
     /// The rule's own words.
     #[error("does not accept its settings: {0}")]
     Settings(String),
@@ -49,4 +53,13 @@ pub enum LoadProblem {
     /// The configured component does not start as calls would start it.
     #[error("cannot be started: {0}")]
     Start(Fault),
+}
+
+fn not_granted(grant: Option<&str>) -> String {
+    match grant {
+        Some(grant) => format!(
+            "is not granted; if it should have it, write grants = [\"{grant}\"] into its [[rule]]"
+        ),
+        None => "is not granted, and can't be granted to any rule; it may import hapta:rule/json, hapta:rule/types, and what its [[rule]] grants".to_owned(),
+    }
 }

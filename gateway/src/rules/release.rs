@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,12 +12,13 @@ use serde_json::Value;
 
 use super::Dossier;
 use super::call::{self, Entered, Live};
-use super::component::Rule;
+use super::chain::{Ballot, Link, Seat};
 use super::document::Document;
-use super::fault::{Fault, RuleError};
+use super::fault::{Denial, Fault, RuleError};
 use super::host::{CallState, Place as RequestPlace};
 use super::lane::Crossed;
 use super::set::Generation;
+use super::shadow::{self, Witnessed};
 use crate::exchange::Exchange;
 use crate::operation::OperationKind;
 use crate::record::{self, Place, Records};
@@ -56,6 +58,8 @@ struct Instances {
     /// The places of the rules for which there is room.
     room: Vec<usize>,
     live: BTreeMap<usize, Live>,
+    /// What rules in shadow will be asked when the reply is done, by their places.
+    witnessed: BTreeMap<usize, Vec<Witnessed>>,
     /// Below the instances, so that they are gone before their room is.
     _entered: Entered,
     /// The place of the rule that runs now, for when time runs out.
@@ -122,8 +126,8 @@ impl Generation {
     where
         F: Future<Output = Result<Released, RuleError>> + Send + 'static,
     {
-        let (room, rules): (Vec<_>, Vec<_>) = self.concerned(&leaving.exchange).into_iter().unzip();
-        let entered = call::enter(&self.engine, &rules).await?;
+        let (room, seats): (Vec<_>, Vec<_>) = self.concerned(&leaving.exchange).into_iter().unzip();
+        let entered = call::enter(&self.engine, &seats).await?;
         let crossed = Crossed::default();
         let running = Arc::new(AtomicUsize::new(usize::MAX));
         let instances = Instances {
@@ -133,21 +137,22 @@ impl Generation {
             room,
             _entered: entered,
             live: BTreeMap::new(),
+            witnessed: BTreeMap::new(),
             running: Arc::clone(&running),
         };
         let call = run(instances).map(Ok);
         let lane = &self.engine.slow_lane;
         let ended = lane.run(self.release_deadline, &crossed, call).await;
         ended.unwrap_or_else(|fault| {
-            let rule = self.rules().get(running.load(Ordering::Relaxed));
-            let rule = rule.map(|rule| rule.name.clone()).unwrap_or_default();
+            let seat = self.seat(running.load(Ordering::Relaxed));
+            let rule = seat.map(|seat| seat.rule.name.clone()).unwrap_or_default();
             Err(RuleError::Faulted { rule, fault })
         })
     }
 }
 
 /// The keys of an answer that are secrets to rules.
-fn secrets(exchange: &Exchange) -> Arc<[String]> {
+pub(super) fn secrets(exchange: &Exchange) -> Arc<[String]> {
     match exchange.operation.kind() {
         OperationKind::AuthWithPassword | OperationKind::AuthRefresh => {
             TOKEN.map(str::to_owned).into()
@@ -172,14 +177,9 @@ impl Instances {
             match revealing.await? {
                 None => records.put_back(taken.record),
                 // The only record denied is a reply denied.
-                Some((rule, denial)) if only_one => {
-                    return Err(RuleError::Denied {
-                        rule: rule.name.clone(),
-                        denial,
-                    });
-                }
-                Some((rule, _)) if rule.manifest.drops => {}
-                Some((rule, _)) => return Err(rule.faulted(Fault::UndeclaredDrop)),
+                Some((seat, denial)) if only_one => return Err(seat.rule.denied(denial)),
+                Some((seat, _)) if seat.rule.manifest.drops => {}
+                Some((seat, _)) => return Err(seat.rule.faulted(Fault::UndeclaredDrop)),
             }
         }
         let record::Released { answer, .. } = records.release();
@@ -191,22 +191,79 @@ impl Instances {
     async fn reveal<'a>(
         &mut self,
         generation: &'a Generation,
-        exchange: &'a Exchange,
+        exchange: &Exchange,
         record: &mut Value,
-    ) -> Result<Option<(&'a Rule, super::Denial)>, RuleError> {
+    ) -> Result<Option<(&'a Arc<Seat>, Denial)>, RuleError> {
         let collection = record.get("collectionName").and_then(Value::as_str);
         let collection = collection.unwrap_or_default().to_owned();
         let Some(chain) = generation.chain(&collection) else {
             return Err(RuleError::Unexposed { collection });
         };
-        for (place, rule) in generation.revealing(chain, exchange) {
-            let live = self.instance(place, rule).await?;
-            let denial = live.reveal(&collection, record).await;
-            if let Some(denial) = denial.map_err(|fault| rule.faulted(fault))? {
-                return Ok(Some((rule, denial)));
+        for link in generation.links(chain, &exchange.principal) {
+            let denied = match link {
+                Link::Rule(place) => {
+                    let seat = generation.seat(*place);
+                    let seat = seat.filter(|seat| seat.rule.manifest.hooks.reveal);
+                    let Some(seat) = seat.filter(|seat| seat.scope.covers(&collection)) else {
+                        continue;
+                    };
+                    if seat.shadow {
+                        let copy = Witnessed::Record(collection.clone(), record.clone());
+                        self.witness(*place, copy);
+                        continue;
+                    }
+                    let live = self.instance(*place, seat).await?;
+                    let revealing = live.reveal(&collection, Document::editable(record.take()));
+                    let said = revealing.await;
+                    match said.map_err(|fault| seat.rule.faulted(fault))? {
+                        Ok(revealed) => {
+                            *record = revealed;
+                            None
+                        }
+                        Err(denial) => Some((seat, denial)),
+                    }
+                }
+                Link::Group { how, members } => {
+                    let seats = members.iter().filter_map(|place| {
+                        let seat = generation.seat(*place);
+                        Some((*place, seat.filter(|seat| seat.reveals(&collection))?))
+                    });
+                    let asked = (Ballot::new(*how), seats);
+                    self.reveal_group(asked, &collection, record).await?
+                }
+            };
+            if denied.is_some() {
+                return Ok(denied);
             }
         }
         Ok(None)
+    }
+
+    /// Asks the members of a group about one record, which they see and don't change.
+    async fn reveal_group<'a>(
+        &mut self,
+        (mut ballot, seats): (
+            Ballot<(&'a Arc<Seat>, Denial)>,
+            impl Iterator<Item = (usize, &'a Arc<Seat>)>,
+        ),
+        collection: &str,
+        record: &mut Value,
+    ) -> Result<Option<(&'a Arc<Seat>, Denial)>, RuleError> {
+        let shared = Arc::new(record.take());
+        let mut said = None;
+        for (place, seat) in seats {
+            let live = self.instance(place, seat).await?;
+            let read = Document::read_only(Arc::clone(&shared));
+            let verdict = live.reveal(collection, read).await;
+            let verdict = verdict.map_err(|fault| seat.rule.faulted(fault))?;
+            let denied = verdict.err().map(|denial| (seat, denial));
+            if let ControlFlow::Break(decided) = ballot.hear(denied) {
+                said = Some(decided);
+                break;
+            }
+        }
+        *record = Arc::unwrap_or_clone(shared);
+        Ok(said.unwrap_or_else(|| ballot.end()))
     }
 
     async fn after(&mut self, mut released: Released) -> Result<Released, RuleError> {
@@ -215,36 +272,86 @@ impl Instances {
         let Some(collection) = &exchange.collection else {
             return Ok(released);
         };
-        let chain = generation.chain(&collection.name);
+        let name = collection.name.as_str();
+        let chain = generation.chain(name);
         let chain = chain.ok_or_else(|| RuleError::Unexposed {
-            collection: collection.name.clone(),
+            collection: name.to_owned(),
         })?;
-        let status = self.leaving.status;
         let secrets = secrets(&exchange);
-        for (place, rule) in generation.concluding(chain, &exchange) {
-            let live = self.instance(place, rule).await?;
-            let body = released
-                .answer
-                .take()
-                .map(|body| Document::editable(body).masking(Arc::clone(&secrets)));
-            match live
-                .after(status, body)
-                .await
-                .map_err(|fault| rule.faulted(fault))?
-            {
-                Ok(answer) => released.answer = answer,
-                Err(denial) => {
-                    return Err(RuleError::Denied {
-                        rule: rule.name.clone(),
-                        denial,
-                    });
+        let (kind, status) = (exchange.operation.kind(), self.leaving.status);
+        let asked = |place: usize| {
+            let seat = generation.seat(place);
+            seat.filter(|seat| seat.rule.manifest.hooks.after && seat.judges(kind, name))
+        };
+        for link in generation.links(chain, &exchange.principal) {
+            match link {
+                Link::Rule(place) => {
+                    let Some(seat) = asked(*place) else { continue };
+                    if seat.shadow {
+                        let copy = Witnessed::Answer(released.answer.clone());
+                        self.witness(*place, copy);
+                        continue;
+                    }
+                    let live = self.instance(*place, seat).await?;
+                    let body = released.answer.take();
+                    let body =
+                        body.map(|body| Document::editable(body).masking(Arc::clone(&secrets)));
+                    let said = live.after(status, body).await;
+                    released.answer = said
+                        .map_err(|fault| seat.rule.faulted(fault))?
+                        .map_err(|denial| seat.rule.denied(denial))?;
+                }
+                Link::Group { how, members } => {
+                    let seats = members
+                        .iter()
+                        .filter_map(|place| Some((*place, asked(*place)?)));
+                    let ballot = Ballot::new(*how);
+                    let denied = self.after_group((ballot, seats), &mut released).await?;
+                    if let Some(denied) = denied {
+                        return Err(denied);
+                    }
                 }
             }
         }
         Ok(released)
     }
 
-    async fn instance(&mut self, place: usize, rule: &Arc<Rule>) -> Result<&mut Live, RuleError> {
+    /// Asks the members of a group about the whole, which they see and don't change.
+    async fn after_group<'a>(
+        &mut self,
+        (mut ballot, seats): (
+            Ballot<RuleError>,
+            impl Iterator<Item = (usize, &'a Arc<Seat>)>,
+        ),
+        released: &mut Released,
+    ) -> Result<Option<RuleError>, RuleError> {
+        let secrets = secrets(&self.leaving.exchange);
+        let status = self.leaving.status;
+        let shared = released.answer.take().map(Arc::new);
+        let mut said = None;
+        for (place, seat) in seats {
+            let live = self.instance(place, seat).await?;
+            let read = shared.as_ref().map(|answer| {
+                Document::read_only(Arc::clone(answer)).masking(Arc::clone(&secrets))
+            });
+            let verdict = live.after(status, read).await;
+            let verdict = verdict.map_err(|fault| seat.rule.faulted(fault))?;
+            let denied = verdict.err().map(|denial| seat.rule.denied(denial));
+            if let ControlFlow::Break(decided) = ballot.hear(denied) {
+                said = Some(decided);
+                break;
+            }
+        }
+        released.answer = shared.map(Arc::unwrap_or_clone);
+        Ok(said.unwrap_or_else(|| ballot.end()))
+    }
+
+    /// Keeps what a rule in shadow will be asked when the reply is done.
+    fn witness(&mut self, place: usize, what: Witnessed) {
+        self.witnessed.entry(place).or_default().push(what);
+    }
+
+    async fn instance(&mut self, place: usize, seat: &Arc<Seat>) -> Result<&mut Live, RuleError> {
         self.running.store(place, Ordering::Relaxed);
         let live = match self.live.entry(place) {
             Entry::Occupied(live) => return Ok(live.into_mut()),
@@ -252,7 +359,7 @@ impl Instances {
         };
         if !self.room.contains(&place) {
             // A record of a collection that nothing led to.
-            return Err(rule.faulted(Fault::Host));
+            return Err(seat.rule.faulted(Fault::Host));
         }
         let Leaving {
             exchange,
@@ -260,11 +367,30 @@ impl Instances {
             sent,
             ..
         } = &self.leaving;
-        let mut state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), rule.limits());
+        let terms = &seat.rule.terms;
+        let mut state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), terms);
         if let Some(sent) = sent {
             state.put_masked(RequestPlace::Body, Document::read_only(Arc::clone(sent)));
         }
-        let started = Live::start(&self.generation.engine, rule, state, &self.crossed).await;
-        Ok(live.insert(started.map_err(|fault| rule.faulted(fault))?))
+        let started = Live::start(&self.generation.engine, seat, state, &self.crossed).await;
+        Ok(live.insert(started.map_err(|fault| seat.rule.faulted(fault))?))
+    }
+}
+
+impl Drop for Instances {
+    /// However the reply went, those in shadow are asked what they were to see of it.
+    fn drop(&mut self) {
+        for (place, witnessed) in std::mem::take(&mut self.witnessed) {
+            if let Some(seat) = self.generation.seat(place) {
+                let dossier = self.generation.shadow_dossier(&self.leaving.dossier);
+                shadow::release(
+                    &self.generation.engine,
+                    seat,
+                    &self.leaving,
+                    dossier,
+                    witnessed,
+                );
+            }
+        }
     }
 }

@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::chain::{self, Chain, Link, Scope, Seat};
 use super::component::{self, Rule, Source, hex, name_of};
 use super::engine::Engine;
 use super::problem::LoadError;
-use super::{Exposed, Settings};
+use super::tally::Tallies;
+use super::{Dossier, Settings};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 
 use crate::exchange::Exchange;
 use crate::principal::Principal;
+use crate::upstream::Upstream;
 
 /// A set of rules in force. Requests in flight keep the one they began with.
 pub struct Generation {
@@ -26,29 +29,16 @@ pub struct Generation {
     exposed: HashMap<String, Chain>,
     /// That of all others but PocketBase's own.
     others: Option<Chain>,
-    rules: Vec<Arc<Rule>>,
+    seats: Vec<Arc<Seat>>,
     /// The rules from this place on were dropped into this folder.
     named: usize,
     folder: Option<PathBuf>,
     judge_superusers: bool,
+    /// Records that the rules of one request may ask for.
+    reads: u32,
     /// What all rules of one reply have together: the longest deadline among them.
     pub(super) release_deadline: Duration,
     pub(super) engine: Arc<Engine>,
-}
-
-/// The rules of one collection, in the order in which they judge.
-#[derive(Clone)]
-pub struct Chain {
-    /// Places in the generation's `rules`; empty: PocketBase's own rules alone.
-    pub(super) rules: Arc<[usize]>,
-}
-
-impl Chain {
-    /// Whether PocketBase's own rules are alone.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
-    }
 }
 
 /// The name under which settings expose all collections that they don't name.
@@ -95,6 +85,23 @@ pub enum GenerationError {
         collection: String,
         /// The rule's name.
         rule: String,
+    },
+    /// With the collection: nobody's word about it would count.
+    #[error(
+        "collection \"{0}\" is judged by rules in shadow alone; add \"pocketbase\" to its rules if PocketBase's own rules are enough meanwhile"
+    )]
+    OnlyShadow(String),
+    /// A rule that can't be one of a group, where nobody edits.
+    #[error(
+        "group \"{group}\" names the rule \"{rule}\", which {problem}; it can't be one of a group"
+    )]
+    Unfit {
+        /// As in `[[group]]`.
+        group: String,
+        /// The rule's name.
+        rule: String,
+        /// What it does.
+        problem: &'static str,
     },
     /// A panic of the gateway's own.
     #[error("loading the rules failed: {0}")]
@@ -143,7 +150,9 @@ impl Generation {
         for file in files {
             rules.push(load(engine, &settings.dropped_in(file), before).await?);
         }
+        let groups = settings.groups.iter().map(|group| group.name.as_str());
         let mut sorted: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+        sorted.extend(groups);
         sorted.sort_unstable();
         if let Some([twice, _]) = sorted.array_windows().find(|[one, other]| one == other) {
             return Err(GenerationError::TwiceNamed((*twice).to_owned()));
@@ -152,26 +161,25 @@ impl Generation {
             let (instances, rules) = (engine.instances, rules.len());
             return Err(GenerationError::TooFewInstances { instances, rules });
         }
+        let release_deadline = rules.iter().map(|rule| rule.limits().deadline).max();
+        let seats = seats(rules, settings);
         let mut exposed = HashMap::new();
         for (collection, how) in &settings.exposed {
-            let rules = chain(collection, how, &rules, named)?.into();
-            exposed.insert(collection.clone(), Chain { rules });
+            let chain = chain::chain(collection, how, settings, &seats)?;
+            exposed.insert(collection.clone(), chain);
         }
         let others = exposed.remove(OTHERS);
         Ok(Self {
             number: before.map_or(1, |before| before.number + 1),
-            digest: digest(&rules, settings),
+            digest: digest(&seats, settings),
             exposed,
             others,
             folder: settings.folder.clone(),
             named,
             judge_superusers: settings.judge_superusers,
-            release_deadline: rules
-                .iter()
-                .map(|rule| rule.limits().deadline)
-                .max()
-                .unwrap_or_default(),
-            rules,
+            reads: settings.reads,
+            release_deadline: release_deadline.unwrap_or_default(),
+            seats,
             engine: Arc::clone(engine),
         })
     }
@@ -187,8 +195,7 @@ impl Generation {
                 || settings.sources.iter().any(|source| source.name == name)
         };
         match self
-            .rules
-            .iter()
+            .rules()
             .skip(self.named)
             .find(|rule| !is_there(&rule.name))
         {
@@ -217,104 +224,124 @@ impl Generation {
         principal.is_superuser() && !self.judge_superusers
     }
 
-    /// The rules of a chain, in order, with their places.
-    pub(super) fn rules_of<'a>(
-        &'a self,
-        chain: &'a Chain,
-    ) -> impl Iterator<Item = (usize, &'a Arc<Rule>)> {
-        chain
-            .rules
-            .iter()
-            .filter_map(|place| self.rules.get(*place).map(|rule| (*place, rule)))
+    /// What the rules of one request will share.
+    #[must_use]
+    pub fn dossier(&self, id: &str, upstream: Arc<Upstream>) -> Dossier {
+        let counters = Arc::clone(&self.engine.counters);
+        Dossier::new(id, upstream, counters, self.reads)
+    }
+
+    /// The same for rules of this request that are in shadow.
+    pub(super) fn shadow_dossier(&self, dossier: &Dossier) -> Dossier {
+        dossier.shadow(self.reads)
+    }
+
+    pub(super) fn seat(&self, place: usize) -> Option<&Arc<Seat>> {
+        self.seats.get(place)
     }
 
     /// Every rule in force.
+    pub fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.seats.iter().map(|seat| &seat.rule)
+    }
+
+    /// What the calls of every rule in force came to; goes on counting.
     #[must_use]
-    pub fn rules(&self) -> &[Arc<Rule>] {
-        &self.rules
+    pub fn tallies(&self) -> Tallies {
+        let seats = self.seats.iter();
+        Tallies {
+            generation: self.number,
+            rules: seats
+                .map(|seat| (seat.rule.name.clone(), seat.shadow, Arc::clone(&seat.tally)))
+                .collect(),
+        }
+    }
+
+    /// Counters of all rules that are kept.
+    #[must_use]
+    pub fn counters(&self) -> usize {
+        self.engine.counters.len()
+    }
+
+    /// Instances that wait for a call, by the rule's name.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, usize)> {
+        let rules = self.rules();
+        rules.map(|rule| (rule.name.as_str(), rule.ready.len()))
     }
 
     /// Whether a rule of this collection may drop records from lists.
     #[must_use]
     pub fn may_drop(&self, collection: &str) -> bool {
-        self.chain(collection).is_some_and(|chain| {
-            self.rules_of(chain)
-                .any(|(_, rule)| rule.manifest.hooks.reveal && rule.manifest.drops)
-        })
+        self.revealing(collection)
+            .any(|seat| seat.rule.manifest.drops)
     }
 
     /// Whether a rule of this collection may take out or change this field.
     #[must_use]
     pub fn may_remove(&self, collection: &str, field: &str) -> bool {
-        self.chain(collection).is_some_and(|chain| {
-            self.rules_of(chain).any(|(_, rule)| {
-                rule.manifest.hooks.reveal && rule.manifest.may_touch(collection, field)
-            })
-        })
+        self.revealing(collection)
+            .any(|seat| seat.rule.manifest.may_touch(collection, field))
     }
 
-    /// The rules whose `before` judges this exchange.
-    pub(super) fn admitting<'a>(
-        &'a self,
-        chain: &'a Chain,
-        exchange: &'a Exchange,
-    ) -> impl Iterator<Item = &'a Arc<Rule>> {
-        let judged = move |rule: &Rule| {
-            rule.manifest.hooks.before && rule.manifest.judges(exchange.operation.kind())
-        };
-        self.judging(chain, exchange, judged).map(|(_, rule)| rule)
-    }
-
-    /// The rules whose `reveal` judges records of this chain.
-    pub(super) fn revealing<'a>(
-        &'a self,
-        chain: &'a Chain,
-        exchange: &'a Exchange,
-    ) -> impl Iterator<Item = (usize, &'a Arc<Rule>)> {
-        self.judging(chain, exchange, |rule: &Rule| rule.manifest.hooks.reveal)
-    }
-
-    /// The rules whose `after` judges the reply to this exchange.
-    pub(super) fn concluding<'a>(
-        &'a self,
-        chain: &'a Chain,
-        exchange: &'a Exchange,
-    ) -> impl Iterator<Item = (usize, &'a Arc<Rule>)> {
-        let judged = move |rule: &Rule| {
-            rule.manifest.hooks.after && rule.manifest.judges(exchange.operation.kind())
-        };
-        self.judging(chain, exchange, judged)
+    /// The rules whose `reveal` counts for records of this collection.
+    fn revealing(&self, collection: &str) -> impl Iterator<Item = &Arc<Seat>> {
+        let chain = self.chain(collection);
+        let places = chain.into_iter().flat_map(Chain::places);
+        places
+            .filter_map(|place| self.seats.get(place))
+            .filter(move |seat| seat.reveals(collection))
     }
 
     /// The rules that may be asked about the reply to this exchange, in the
     /// order of the generation: those of its collection and of those that its
-    /// expand leads to.
-    pub(super) fn concerned(&self, exchange: &Exchange) -> Vec<(usize, &Arc<Rule>)> {
+    /// expand leads to. Those in shadow have room of their own.
+    pub(super) fn concerned(&self, exchange: &Exchange) -> Vec<(usize, &Arc<Seat>)> {
         let read = exchange.collection.iter().chain(&exchange.expanded);
         let chains: Vec<&Chain> = read
             .filter_map(|collection| self.chain(&collection.name))
             .collect();
         let let_by = self.lets_by(&exchange.principal);
-        let is_concerned = |place: usize, rule: &Rule| {
-            let has_hook = rule.manifest.hooks.reveal || rule.manifest.hooks.after;
-            !let_by && has_hook && chains.iter().any(|chain| chain.rules.contains(&place))
+        let is_concerned = |place: usize, seat: &Seat| {
+            let hooks = seat.rule.manifest.hooks;
+            !let_by
+                && !seat.shadow
+                && (hooks.reveal || hooks.after)
+                && chains
+                    .iter()
+                    .any(|chain| chain.places().any(|one| one == place))
         };
-        let places = self.rules.iter().enumerate();
+        let places = self.seats.iter().enumerate();
         places
-            .filter(|(place, rule)| is_concerned(*place, rule))
+            .filter(|(place, seat)| is_concerned(*place, seat))
             .collect()
     }
 
-    fn judging<'a>(
-        &'a self,
-        chain: &'a Chain,
-        exchange: &'a Exchange,
-        judged: impl Fn(&Rule) -> bool + 'a,
-    ) -> impl Iterator<Item = (usize, &'a Arc<Rule>)> {
-        let let_by = self.lets_by(&exchange.principal);
-        self.rules_of(chain)
-            .filter(move |(_, rule)| !let_by && judged(rule))
+    /// The links of a chain for this principal: none where rules let it by.
+    pub(super) fn links<'a>(&self, chain: &'a Chain, principal: &Principal) -> &'a [Link] {
+        if self.lets_by(principal) {
+            &[]
+        } else {
+            &chain.links
+        }
     }
+}
+
+/// The rules in their places. Only those of the settings have an entry that limits them.
+fn seats(rules: Vec<Arc<Rule>>, settings: &Settings) -> Vec<Arc<Seat>> {
+    let entries = settings.sources.iter().map(Some);
+    let entries = entries.chain(std::iter::repeat(None));
+    rules
+        .into_iter()
+        .zip(entries)
+        .map(|(rule, entry)| {
+            Arc::new(Seat {
+                rule,
+                scope: entry.map_or_else(Scope::default, |entry| entry.scope.clone()),
+                shadow: entry.is_some_and(|entry| entry.shadow),
+                tally: Arc::default(),
+            })
+        })
+        .collect()
 }
 
 /// Reads and compiles on a thread for such work: requests go on meanwhile.
@@ -327,8 +354,7 @@ async fn load(
         let source = source.clone();
         tokio::task::spawn_blocking(move || component::read(&source)).await??
     };
-    let known =
-        before.and_then(|before| before.rules.iter().find(|rule| rule.digest == read.digest));
+    let known = before.and_then(|before| before.rules().find(|rule| rule.digest == read.digest));
     if let Some(rule) = known {
         return Ok(Arc::clone(rule));
     }
@@ -337,44 +363,6 @@ async fn load(
         runtime.block_on(component::load(&engine, &source, &read))
     });
     Ok(loading.await??)
-}
-
-/// The places of the rules that judge a collection.
-fn chain(
-    collection: &str,
-    how: &Exposed,
-    rules: &[Arc<Rule>],
-    named: usize,
-) -> Result<Vec<usize>, GenerationError> {
-    match how {
-        Exposed::PocketBase => Ok(Vec::new()),
-        Exposed::Rules(chosen) => chosen
-            .iter()
-            .map(|name| {
-                let (collection, rule) = (collection.to_owned(), name.clone());
-                let place = rules.iter().take(named).position(|rule| rule.name == *name);
-                match place.map(|place| (place, rules.get(place))) {
-                    Some((place, Some(found))) if found.manifest.is_for(&collection) => Ok(place),
-                    Some(_) => Err(GenerationError::NotFor { collection, rule }),
-                    None => Err(GenerationError::NoSuchRule { collection, rule }),
-                }
-            })
-            .collect(),
-        Exposed::Folder => {
-            let places: Vec<usize> = rules
-                .iter()
-                .enumerate()
-                .skip(named)
-                .filter(|(_, rule)| rule.manifest.is_for(collection))
-                .map(|(place, _)| place)
-                .collect();
-            if places.is_empty() {
-                Err(GenerationError::EmptyFolder(collection.to_owned()))
-            } else {
-                Ok(places)
-            }
-        }
-    }
 }
 
 /// The `.wasm` files of the rules folder that have no entry of their own, by name.
@@ -417,12 +405,18 @@ fn same_file(one: &Path, other: &Path) -> bool {
         || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-fn digest(rules: &[Arc<Rule>], settings: &Settings) -> String {
+fn digest(seats: &[Arc<Seat>], settings: &Settings) -> String {
     let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
-    for rule in rules {
-        hash.update(rule.digest.as_bytes());
+    for seat in seats {
+        hash.update(seat.rule.digest.as_bytes());
+        hash.update(format!("{:?}", (&seat.scope, seat.shadow)).as_bytes());
     }
-    let judged = (&settings.exposed, settings.judge_superusers);
+    let judged = (
+        &settings.exposed,
+        &settings.groups,
+        settings.judge_superusers,
+        settings.reads,
+    );
     hash.update(format!("{judged:?}").as_bytes());
     hex(hash.finish().as_ref())
 }

@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
     use crate::exchange::Exchange;
-    use crate::rules::{Dossier, Limits};
+    use crate::rules::{Dossier, Limits, Source};
 
     /// What becomes of a module that does this, under these limits.
     async fn ended(does: &str, limits: &Limits) -> Fault {
@@ -81,7 +81,12 @@ mod tests {
             format!("(module (memory 1) (table $t 1 funcref) (func (export \"do\") {does}))");
         let module = Module::new(&engine.wasmtime, wat::parse_str(text).unwrap()).unwrap();
         let (exchange, dossier) = (Exchange::nothing(), Dossier::nothing());
-        let state = CallState::new(Arc::new(exchange), Arc::new(dossier), limits);
+        let source = Source {
+            limits: limits.clone(),
+            ..Source::default()
+        };
+        let terms = Arc::new(source.terms());
+        let state = CallState::new(Arc::new(exchange), Arc::new(dossier), &terms);
         let mut store = store(&engine, state, &Crossed::default());
         let call = async {
             let instance = Instance::new_async(&mut store, &module, &[]).await?;

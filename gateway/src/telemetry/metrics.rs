@@ -7,6 +7,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::log;
+use super::rules::RuleCalls;
+use super::security::SecurityKind;
+use crate::rules::{Generation, Tallies};
+
 /// The metrics of one gateway.
 #[derive(Clone)]
 pub struct Metrics {
@@ -30,6 +35,10 @@ pub struct Metrics {
     pub unnamed_names: Gauge,
     /// Requests of browsers that ask what they may; they go no further.
     pub preflights: Counter,
+    /// Lines that did not get into a log, by stream and reason.
+    pub log_lines_dropped: Family<DroppedLabels, Counter>,
+    /// Security events, by kind.
+    pub security_events: Family<SecurityLabels, Counter>,
 }
 
 /// What tells exchanges apart.
@@ -50,6 +59,12 @@ pub struct RuleLabels {
     pub code: &'static str,
 }
 
+/// What tells apart the instances that wait.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct WaitingLabels {
+    rule: String,
+}
+
 /// What tells reloads apart.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ReloadLabels {
@@ -64,10 +79,27 @@ pub struct UnnamedLabels {
     pub section: &'static str,
 }
 
+/// What tells lines apart that did not get into a log.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct DroppedLabels {
+    /// `decisions` or `security`.
+    pub stream: &'static str,
+    /// `queue`, `disk`, `masking` or `ended`.
+    pub reason: &'static str,
+}
+
+/// What tells security events apart.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SecurityLabels {
+    /// The kind's word.
+    pub kind: &'static str,
+}
+
 impl Metrics {
-    /// All metrics in the text format of Prometheus.
+    /// All metrics in the text format of Prometheus, with those that rules and
+    /// what belongs to them keep by themselves.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, tallies: Vec<Tallies>, generation: &Generation) -> String {
         let mut registry = Registry::with_prefix("hapta");
         registry.register("exchanges", "Exchanges ended", self.exchanges.clone());
         registry.register(
@@ -111,11 +143,46 @@ impl Metrics {
             "OPTIONS requests answered",
             self.preflights.clone(),
         );
+        register_rules(&mut registry, tallies, generation);
+        registry.register(
+            "log_lines_dropped",
+            "Lines that did not get into a log",
+            self.log_lines_dropped.clone(),
+        );
+        registry.register(
+            "security_events",
+            "Security events",
+            self.security_events.clone(),
+        );
         let mut out = String::new();
         // Writing to a string can't fail.
         let _ = text::encode(&mut out, &registry);
         out
     }
+}
+
+/// What rules, and what belongs to them, keep by themselves.
+fn register_rules(registry: &mut Registry, tallies: Vec<Tallies>, generation: &Generation) {
+    registry.register_collector(Box::new(RuleCalls(tallies)));
+    let waiting = Family::<WaitingLabels, Gauge>::default();
+    for (rule, count) in generation.waiting() {
+        let rule = rule.to_owned();
+        waiting
+            .get_or_create(&WaitingLabels { rule })
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    registry.register(
+        "rule_instances_waiting",
+        "Instances that wait for a call",
+        waiting,
+    );
+    let counters: Gauge = Gauge::default();
+    counters.set(i64::try_from(generation.counters()).unwrap_or(i64::MAX));
+    registry.register(
+        "counters",
+        "What rules count from request to request",
+        counters,
+    );
 }
 
 impl Default for Metrics {
@@ -133,6 +200,28 @@ impl Default for Metrics {
             unnamed: Family::default(),
             unnamed_names: Gauge::default(),
             preflights: Counter::default(),
+            log_lines_dropped: dropped(),
+            security_events: events(),
         }
     }
+}
+
+/// From nothing on, so that an alert sees the first.
+fn dropped() -> Family<DroppedLabels, Counter> {
+    let dropped = Family::default();
+    for stream in [log::DECISIONS, log::SECURITY] {
+        for reason in ["queue", "disk", "masking", "ended"] {
+            let _ = dropped.get_or_create(&DroppedLabels { stream, reason });
+        }
+    }
+    dropped
+}
+
+fn events() -> Family<SecurityLabels, Counter> {
+    let events = Family::default();
+    for kind in SecurityKind::ALL {
+        let kind = kind.as_str();
+        let _ = events.get_or_create(&SecurityLabels { kind });
+    }
+    events
 }

@@ -29,6 +29,8 @@ pub(super) enum Purpose {
     Schema,
     /// Reading a record that a rule asked for.
     Stored,
+    /// Reading other records of collections that the configuration lets a rule read so.
+    Read,
     /// Asking at the start which address PocketBase believes the client has.
     Forwarding,
 }

@@ -1,7 +1,7 @@
 //! Our types and those of the contract, to and fro.
 
-use crate::bindings::hapta::rule::{json, types};
-use crate::{Denial, EditError, Fault, Hook, Manifest, Upload, Value};
+use crate::bindings::hapta::rule::{json, log, records, types};
+use crate::{Denial, EditError, Fault, Hook, Level, Manifest, Standing, Upload, Value};
 
 impl From<json::Value> for Value {
     fn from(value: json::Value) -> Self {
@@ -47,6 +47,27 @@ impl From<types::Fault> for Fault {
             types::Fault::NotHere => Self::NotHere,
             types::Fault::BadFilter(why) => Self::BadFilter(why),
             types::Fault::Exhausted => Self::Exhausted,
+            types::Fault::NotGranted(why) => Self::NotGranted(why),
+        }
+    }
+}
+
+impl From<Standing> for records::Standing {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Caller => Self::Caller,
+            Standing::Gateway => Self::Gateway,
+        }
+    }
+}
+
+impl From<Level> for log::Level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Info,
+            Level::Warn => Self::Warn,
+            Level::Error => Self::Error,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A request and a response behind handles of the gateway.
 
 use super::Document;
-use crate::bindings::hapta::rule::types;
-use crate::{Fault, Operation, Upload, Value};
+use crate::bindings::hapta::rule::{counters, json, log, records, types};
+use crate::records::Question;
+use crate::{Fault, Level, Operation, Standing, Upload, Value};
 
 /// A handle of the contract, in our terms.
 #[repr(transparent)]
@@ -81,11 +82,52 @@ impl Request {
         filter: &str,
         parameters: Vec<(String, Value)>,
     ) -> Result<(), Fault> {
-        let parameters: Vec<_> = parameters
-            .into_iter()
-            .map(|(name, value)| (name, value.into()))
-            .collect();
+        let parameters = bound(parameters);
         self.0.narrow(filter, &parameters).map_err(Into::into)
+    }
+
+    pub(crate) fn get(
+        &self,
+        standing: Standing,
+        collection: &str,
+        id: &str,
+    ) -> Result<Option<Document>, Fault> {
+        let found = records::get(collection, id, standing.into())?;
+        Ok(found.map(Document))
+    }
+
+    pub(crate) fn first(
+        &self,
+        standing: Standing,
+        question: Question<'_>,
+    ) -> Result<Option<Document>, Fault> {
+        let found = records::first(
+            question.collection,
+            question.filter,
+            &bound(question.parameters),
+            question.sort,
+            standing.into(),
+        )?;
+        Ok(found.map(Document))
+    }
+
+    pub(crate) fn count(&self, standing: Standing, question: Question<'_>) -> Result<u64, Fault> {
+        let parameters = bound(question.parameters);
+        let (collection, filter) = (question.collection, question.filter);
+        Ok(records::count(
+            collection,
+            filter,
+            &parameters,
+            standing.into(),
+        )?)
+    }
+
+    pub(crate) fn add(&self, key: &str, amount: i64, seconds: u64) -> Result<i64, Fault> {
+        Ok(counters::add(key, amount, seconds)?)
+    }
+
+    pub(crate) fn log(&self, level: Level, message: &str) {
+        log::write(level.into(), message);
     }
 
     pub(crate) fn note(&self, key: &str, value: &str) {
@@ -108,4 +150,11 @@ impl Response {
     pub(crate) fn body(&self) -> Option<Document> {
         self.0.body().map(Document)
     }
+}
+
+fn bound(parameters: Vec<(String, Value)>) -> Vec<(String, json::Value)> {
+    let parameters = parameters.into_iter();
+    parameters
+        .map(|(name, value)| (name, value.into()))
+        .collect()
 }

@@ -1,9 +1,11 @@
 //! A request and a response in memory.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use super::Document;
-use crate::{Fault, Operation, Upload, Value};
+use crate::records::Question;
+use crate::{Fault, Level, Operation, Standing, Upload, Value};
 
 /// Headers that rules are never told.
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -25,6 +27,12 @@ pub(crate) struct Request {
     pub(crate) stored: Result<Option<Document>, Fault>,
     pub(crate) narrowed: RefCell<Vec<Narrowed>>,
     pub(crate) notes: RefCell<Vec<(String, String)>>,
+    /// By collection.
+    pub(crate) records: Vec<(String, Document)>,
+    /// What filters find, by collection and filter.
+    pub(crate) found: Vec<(String, String, Vec<Document>)>,
+    pub(crate) counters: RefCell<BTreeMap<String, i64>>,
+    pub(crate) lines: RefCell<Vec<(Level, String)>>,
 }
 
 /// A filter that a rule narrowed a list by.
@@ -138,11 +146,81 @@ impl Request {
         Ok(())
     }
 
+    pub(crate) fn get(
+        &self,
+        standing: Standing,
+        collection: &str,
+        id: &str,
+    ) -> Result<Option<Document>, Fault> {
+        not_of_pocketbase(standing, collection)?;
+        let found = self.records.iter().find(|(of, record)| {
+            of == collection && record.bare().get("id").is_some_and(|one| one == id)
+        });
+        Ok(found.map(|(_, record)| record.clone()))
+    }
+
+    pub(crate) fn first(
+        &self,
+        standing: Standing,
+        question: Question<'_>,
+    ) -> Result<Option<Document>, Fault> {
+        let found = self.find(standing, &question)?;
+        Ok(found.first().cloned())
+    }
+
+    pub(crate) fn count(&self, standing: Standing, question: Question<'_>) -> Result<u64, Fault> {
+        let found = self.find(standing, &question)?;
+        Ok(found.len() as u64)
+    }
+
+    /// What a filter finds only a gateway can tell, so the test says it beforehand.
+    fn find(&self, standing: Standing, question: &Question<'_>) -> Result<&[Document], Fault> {
+        not_of_pocketbase(standing, question.collection)?;
+        for name in placeholders(question.filter) {
+            if !question.parameters.iter().any(|(one, _)| one == name) {
+                return Err(Fault::BadFilter(format!("{name} has no value")));
+            }
+        }
+        let found = self.found.iter().find(|(collection, filter, _)| {
+            collection == question.collection && filter == question.filter
+        });
+        match found {
+            Some((_, _, records)) => Ok(records),
+            None => Err(Fault::NotGranted(format!(
+                "the test does not say what \"{}\" finds in {}: see TestRequest::finding",
+                question.filter, question.collection
+            ))),
+        }
+    }
+
+    pub(crate) fn add(&self, key: &str, amount: i64, seconds: u64) -> Result<i64, Fault> {
+        if seconds == 0 {
+            let problem = "a counter lasts for at least a second".to_owned();
+            return Err(Fault::NotGranted(problem));
+        }
+        let mut counters = self.counters.borrow_mut();
+        let total = counters.entry(key.to_owned()).or_default();
+        *total = total.saturating_add(amount);
+        Ok(*total)
+    }
+
+    pub(crate) fn log(&self, level: Level, message: &str) {
+        self.lines.borrow_mut().push((level, message.to_owned()));
+    }
+
     pub(crate) fn note(&self, key: &str, value: &str) {
         self.notes
             .borrow_mut()
             .push((key.to_owned(), value.to_owned()));
     }
+}
+
+fn not_of_pocketbase(standing: Standing, collection: &str) -> Result<(), Fault> {
+    if standing == Standing::Gateway && collection.starts_with('_') {
+        let problem = format!("{collection} is PocketBase's own");
+        return Err(Fault::NotGranted(problem));
+    }
+    Ok(())
 }
 
 /// The field that a key of a body changes, without PocketBase's modifiers.

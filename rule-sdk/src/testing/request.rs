@@ -7,7 +7,7 @@ use std::ops::Deref;
 use serde_json::{Map, Value as Json};
 
 use crate::memory::{self, Document, Narrowed};
-use crate::{Fault, Operation, Request, Upload};
+use crate::{Fault, Level, Operation, Request, Upload};
 
 /// A request that never was: built step by step, given to a rule, and then asked what the rule did.
 ///
@@ -35,6 +35,10 @@ impl TestRequest {
             stored: Ok(None),
             narrowed: RefCell::default(),
             notes: RefCell::default(),
+            records: Vec::new(),
+            found: Vec::new(),
+            counters: RefCell::default(),
+            lines: RefCell::default(),
         }))
     }
 
@@ -130,6 +134,41 @@ impl TestRequest {
         self
     }
 
+    /// With one more record that the rule may get by its id.
+    ///
+    /// # Panics
+    ///
+    /// When the JSON is not an object.
+    #[track_caller]
+    #[must_use]
+    pub fn with_record(mut self, collection: &str, mut record: Json) -> Self {
+        object(&mut record).insert("collectionName".to_owned(), collection.into());
+        let record = Document::read_only(record);
+        self.0.0.records.push((collection.to_owned(), record));
+        self
+    }
+
+    /// With what a filter, written just so, finds in a collection.
+    #[must_use]
+    pub fn finding(
+        mut self,
+        collection: &str,
+        filter: &str,
+        records: impl IntoIterator<Item = Json>,
+    ) -> Self {
+        let records = records.into_iter().map(Document::read_only).collect();
+        let found = (collection.to_owned(), filter.to_owned(), records);
+        self.0.0.found.push(found);
+        self
+    }
+
+    /// With this total in a counter of the rule.
+    #[must_use]
+    pub fn with_counter(self, key: &str, total: i64) -> Self {
+        self.0.0.counters.borrow_mut().insert(key.to_owned(), total);
+        self
+    }
+
     /// With this body.
     #[must_use]
     pub fn with_body(mut self, json: Json) -> Self {
@@ -179,6 +218,18 @@ impl TestRequest {
     #[must_use]
     pub fn notes(&self) -> Vec<(String, String)> {
         self.0.0.notes.borrow().clone()
+    }
+
+    /// The total of a counter of the rule; none: nothing was ever added.
+    #[must_use]
+    pub fn counter(&self, key: &str) -> Option<i64> {
+        self.0.0.counters.borrow().get(key).copied()
+    }
+
+    /// The lines that the rule wrote to the operator's log.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(Level, String)> {
+        self.0.0.lines.borrow().clone()
     }
 
     /// Lets the body be edited, as in `before`, or not, as later.

@@ -55,6 +55,7 @@ async fn a_loaded_machine_takes_no_cpu_time_from_a_rule() {
                 deadline: Duration::from_secs(20),
                 ..Limits::default()
             },
+            ..Source::default()
         }],
         exposed: [(
             "posts".to_owned(),

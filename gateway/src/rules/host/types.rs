@@ -3,7 +3,7 @@
 use wasmtime::component::Resource;
 
 use super::json::handle;
-use super::{CallState, DocumentHandle, Place, RequestHandle, ResponseHandle};
+use super::{CallState, DocumentHandle, Place, RequestHandle, ResponseHandle, Voice};
 use crate::exchange;
 use crate::filter::Filter;
 use crate::operation::OperationKind;
@@ -161,7 +161,8 @@ impl types::HostRequest for CallState {
         parameters: Vec<(String, Value)>,
     ) -> wasmtime::Result<Result<(), Fault>> {
         self.count()?;
-        if !self.is_before || self.exchange.operation.kind() != OperationKind::List {
+        let is_list = self.exchange.operation.kind() == OperationKind::List;
+        if !self.is_before || !is_list || self.voice == Voice::Member {
             return Ok(Err(Fault::NotHere));
         }
         let values = parameters
