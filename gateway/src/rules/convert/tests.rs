@@ -48,20 +48,24 @@ fn any_handed_over() -> impl Strategy<Value = json::Value> {
 }
 
 fn any_denial() -> impl Strategy<Value = types::Denial> {
-    let long = prop_oneof![any::<String>(), "[aü€😀]{0,1500}"];
-    let field = (long.clone(), any::<String>(), long.clone());
-    let field = field.prop_map(|(field, code, message)| types::FieldError {
+    // Letters of one to four bytes, around the length at which a text is cut.
+    let text = (
+        prop::sample::select(vec!["a", "ü", "€", "😀"]),
+        0_usize..2_100,
+    );
+    let text = text.prop_map(|(letter, count)| letter.repeat(count));
+    let field = text.clone().prop_map(|field| types::FieldError {
         field,
-        code,
-        message,
+        code: "short".to_owned(),
+        message: String::new(),
     });
-    let fields = prop::collection::vec(field, 0..130);
-    (any::<u16>(), long.clone(), long, fields).prop_map(|(status, code, message, fields)| {
+    let fields = (field, 0_usize..130);
+    (any::<u16>(), text.clone(), text, fields).prop_map(|(status, code, message, fields)| {
         types::Denial {
             status,
             code,
             message,
-            fields,
+            fields: vec![fields.0; fields.1],
         }
     })
 }
