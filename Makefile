@@ -21,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench fuzz soak setup clean pocketbase test-rules guests sdk python-sdk nextest deny cargo-fuzz
+.PHONY: help run test test-matrix rules lint bench bench-rules fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,7 @@ lint: deny ## formatting, clippy without warnings, licences and sources of what 
 	set -e; for crate in $(guest_crates) tests/rules tests/guests/wasip2; do \
 		(cd $$crate && cargo fmt --all --check && cargo clippy --all-targets -- -D warnings); done
 	cd gateway/fuzz && cargo fmt --all --check && cargo clippy -- -D warnings
+	set -e; for crate in gateway/benches/peer gateway/benches/peer/guest; do (cd $$crate && cargo fmt --check); done
 	cargo deny --workspace check bans licenses sources
 
 # Measured as it is deployed. Over sockets that is the very binary: the one that `cargo bench` makes beside
@@ -57,13 +58,20 @@ bench: pocketbase rules test-rules ## speed, layer by layer: a table, and target
 	install -D target/dist/hapta target/bench/hapta
 	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench bench
 
+bench-rules: rules test-rules guests peer ## speed of the rule engine: a table, and target/bench/bench-rules.json
+	cargo build --profile dist --package hapta
+	install -D target/dist/hapta target/bench/hapta
+	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench rules
+
 soak: setup ## a thousand reloads of one gateway, which leave memory, descriptors, threads and mappings as they were
 	cargo build --profile dist --package hapta
 	POCKETBASE=$(abspath $(POCKETBASE)) HAPTA=$(abspath target/dist/hapta) HAPTA_RELOADS=1000 \
 		cargo nextest run --package hapta-tests --no-capture reloads_leave_nothing_behind
 
-fuzz: cargo-fuzz ## the parsers against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
+fuzz: cargo-fuzz rules test-rules nextest ## the parsers, the loader, values and edits against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
 	.ci/fuzz $(FUZZ_SECONDS)
+	HAPTA_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo nextest run --package hapta-tests --no-capture loader::
+	PROPTEST_CASES=5000 cargo nextest run --package hapta convert:: document::
 
 setup: pocketbase rules test-rules guests sdk python-sdk nextest ## all that the tests need, and no test
 
@@ -80,6 +88,11 @@ test-rules:
 # Rules in JavaScript and Python, and one for WASI.
 guests:
 	.ci/build-guests .build/guests
+
+# The nearest peer's form of a rule, with a wasmtime of its own: it takes minutes, once.
+peer:
+	.ci/build-rules .build/peer gateway/benches/peer/guest
+	cd gateway/benches/peer && CARGO_TARGET_DIR=$(abspath .build/peer-target) cargo build --locked --profile dist
 
 sdk: tests/sdk/node_modules/.package-lock.json
 

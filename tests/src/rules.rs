@@ -38,7 +38,16 @@ pub fn bytes(name: &str) -> Vec<u8> {
 /// When the text is none.
 #[must_use]
 pub fn assembled(text: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
+    of_module(wat::parse_str(text).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// A core module with the contract's description added, as compilers leave it for the gateway.
+///
+/// # Panics
+///
+/// When the contract can't be read.
+#[must_use]
+pub fn of_module(mut module: Vec<u8>) -> Vec<u8> {
     let mut contract = Resolve::default();
     let (package, _) = contract.push_dir(root().join("wit")).expect("the contract");
     let world = contract.select_world(&[package], Some("rule"));

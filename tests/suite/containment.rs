@@ -4,7 +4,7 @@
 //! here are written by hand, and break the rules of the sandbox itself.
 
 /// Loads that take from innocent rules what is theirs.
-mod pressure;
+pub(crate) mod pressure;
 
 use futures_util::future::join_all;
 use hapta_tests::demo::{POST_OF_ALICE, record, records};
@@ -20,7 +20,7 @@ struct Case {
 }
 
 /// The module around what the cases do: the contract by hand, in its canonical ABI.
-const MODULE: &str = include_str!("containment/hostile.wat");
+pub(crate) const MODULE: &str = include_str!("containment/hostile.wat");
 
 /// In the cases, `$request` is the request's handle, `$own` one of the principal that the rule owns,
 /// 256 is room for results, and 1024 the start of a page that holds 64 KiB of `x`.

@@ -54,6 +54,8 @@ mod guests;
 mod instances;
 /// The limits of rules, each at its edge.
 mod limits;
+/// Files that are no rules, by the thousand.
+mod loader;
 /// The dashboard and the public folder.
 mod pages;
 /// What rules may reach beyond the request, if it was granted.

@@ -42,11 +42,11 @@ const RECORDS: usize = 100;
 const RATIO: f64 = 1.8;
 
 /// The rules, and a request to judge.
-struct Scene {
-    engine: Arc<Engine>,
-    generation: Arc<Generation>,
+pub(crate) struct Scene {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) generation: Arc<Generation>,
     /// Alice changes her own record.
-    update: Arc<Exchange>,
+    pub(crate) update: Arc<Exchange>,
     /// A guest lists users.
     list: Arc<Exchange>,
 }
@@ -71,10 +71,15 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
 }
 
 impl Scene {
-    async fn new() -> anyhow::Result<Self> {
+    /// The ownership rule judges users.
+    pub(crate) async fn new() -> anyhow::Result<Self> {
+        Self::of(&settings("ownership", OWNERSHIP, "users")?).await
+    }
+
+    /// The same under other rules.
+    pub(crate) async fn of(settings: &Settings) -> anyhow::Result<Self> {
         let engine = Engine::new(128, None)?;
-        let settings = settings("ownership", OWNERSHIP, "users")?;
-        let generation = Generation::build(&engine, &settings, None).await?;
+        let generation = Generation::build(&engine, settings, None).await?;
         let schema = Schema::read(&[fixtures::collections()?])?;
         let alice = Principal::Record(Arc::new(Vouched {
             id: ALICE.to_owned(),
@@ -93,28 +98,32 @@ impl Scene {
         })
     }
 
-    /// Raw and `before`, in turn.
-    async fn calls(&self) -> anyhow::Result<(Samples, Samples)> {
+    /// One call of `before`, from its permits to its end.
+    pub(crate) async fn call(&self, body: Value) -> anyhow::Result<Duration> {
         let chain = self.generation.chain("users").context("users is exposed")?;
+        let dossier = Arc::new(Dossier::default());
+        let start = Instant::now();
+        let passed = self
+            .generation
+            .before(chain, &self.update, &dossier, Some(body))
+            .await?;
+        let time = start.elapsed();
+        ensure!(passed.body.is_some(), "the body passes as it was");
+        Ok(time)
+    }
+
+    /// Raw and `before`, in turn.
+    pub(crate) async fn calls(&self) -> anyhow::Result<(Samples, Samples)> {
         let rule = self.generation.rules().next().context("a rule is there")?;
         let (mut raw, mut before) = (Samples::default(), Samples::default());
         for turn in 0..WARM_UP + SAMPLES {
             let dossier = Arc::new(Dossier::default());
-            let body = fixtures::change();
-
             let start = Instant::now();
             rule.start_and_drop(&self.engine, &self.update, &dossier)
                 .await?;
             let raw_time = start.elapsed();
 
-            let start = Instant::now();
-            let passed = self
-                .generation
-                .before(chain, &self.update, &dossier, Some(body))
-                .await?;
-            let before_time = start.elapsed();
-
-            ensure!(passed.body.is_some(), "the body passes as it was");
+            let before_time = self.call(fixtures::change()).await?;
             if turn >= WARM_UP {
                 raw.push(raw_time);
                 before.push(before_time);
@@ -124,7 +133,7 @@ impl Scene {
     }
 
     /// One record more on a living instance, at the median.
-    async fn reveals(&self) -> anyhow::Result<Duration> {
+    pub(crate) async fn reveals(&self) -> anyhow::Result<Duration> {
         let (mut short, mut long) = (Samples::default(), Samples::default());
         for _ in 0..LISTS {
             short.push(self.reveal(1).await?);

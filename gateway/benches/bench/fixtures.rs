@@ -94,17 +94,26 @@ pub(crate) fn collections() -> anyhow::Result<Value> {
 
 /// The file of a built rule.
 pub(crate) fn rule(name: &str) -> anyhow::Result<PathBuf> {
-    [".build/rules", ".build/test-rules"]
+    [".build/rules", ".build/test-rules", ".build/guests"]
         .into_iter()
         .map(|place| root().join(place).join(name).with_extension("wasm"))
         .find(|file| file.exists())
-        .with_context(|| format!("the rule {name} is not built: run `make bench`"))
+        .with_context(|| {
+            format!("the rule {name} is not built: run `make bench` or `make bench-rules`")
+        })
 }
 
 /// The pinned PocketBase.
 pub(crate) fn pocketbase() -> PathBuf {
     let fetched = || root().join(".build/pocketbase/0.40.6/pocketbase");
     std::env::var_os("POCKETBASE").map_or_else(fetched, PathBuf::from)
+}
+
+/// The waPC host and its guest, which `make bench-rules` builds.
+pub(crate) fn peer() -> (PathBuf, PathBuf) {
+    let built = root().join(".build");
+    let host = built.join("peer-target/dist/hapta-peer");
+    (host, built.join("peer/peer_guest.wasm"))
 }
 
 /// Where the results go.

@@ -18,10 +18,12 @@
 mod calls;
 mod client;
 mod direct;
+#[allow(dead_code, reason = "the other bench measures more")]
 mod fixtures;
 mod hostile;
 mod load;
 mod process;
+#[allow(dead_code, reason = "the other bench can miss rows")]
 mod report;
 mod reveal;
 mod samples;

@@ -2,7 +2,7 @@
 //!
 //! A row is a number with its unit; where the project has an aim for it, the
 //! row says so, and whether it holds. Values are medians unless the name says
-//! otherwise. `target/bench/bench.json` is the array of the rows.
+//! otherwise. `target/bench/bench.json`, or `bench-rules.json`, is the array of the rows.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -45,6 +45,12 @@ impl Report {
     pub(crate) fn at_least(&mut self, name: &str, value: f64, unit: &'static str, bound: f64) {
         let aim = (format!("≥ {}", shown(bound)), value >= bound);
         self.row(name, value, unit, Some(aim));
+    }
+
+    /// A number that could not be had, of which some bound was to hold; the note says why.
+    pub(crate) fn missing(&mut self, name: &str, unit: &'static str, aim: &str, why: &str) {
+        self.row(name, f64::NAN, unit, Some((aim.to_owned(), false)));
+        self.note(format!("{name}: {why}"));
     }
 
     /// A condition of the measurements, printed under the table.
@@ -91,7 +97,7 @@ impl Report {
 }
 
 fn line(name: &str, value: &str, unit: &str, aim: &str, holds: &str) -> String {
-    let line = format!("{name:<36} {value:>10} {unit:<6} {aim:<10} {holds}");
+    let line = format!("{name:<44} {value:>10} {unit:<6} {aim:<10} {holds}");
     format!("{}\n", line.trim_end())
 }
 

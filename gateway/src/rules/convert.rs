@@ -1,5 +1,8 @@
 //! Our types ↔ the contract's: the only file that knows both.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use super::bindings::hapta::rule::{json, records, types};

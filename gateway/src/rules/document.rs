@@ -4,6 +4,9 @@
 //! The semantics are written in `wit/json.wit`; this is the one implementation
 //! behind every document a rule can get hold of.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -324,111 +327,5 @@ fn index(text: &str) -> Result<usize, EditError> {
         text.parse().map_err(|_| EditError::NoSuchPlace)
     } else {
         Err(EditError::NoSuchPlace)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn body() -> Document {
-        Document::editable(json!({"a": {"b": [1, 2]}, "x/y": 1, "password": "secret"}))
-            .masking(Arc::from(vec!["password".to_owned()]))
-    }
-
-    #[track_caller]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a table of cases is read without `&`"
-    )]
-    fn check_set(pointer: &str, to: Value, expected: Result<Value, EditError>) {
-        let mut document = body();
-        let result = document.set(pointer, to).map(|()| document.into_parts().0);
-        assert_eq!(result, expected);
-    }
-
-    #[test]
-    fn a_value_is_set_where_its_parent_is() {
-        let whole = |a: Value, more: &[(&str, Value)]| {
-            let mut value = json!({"a": a, "x/y": 1, "password": "secret"});
-            for (key, to) in more {
-                value[*key] = to.clone();
-            }
-            Ok(value)
-        };
-        check_set("/a/b/0", json!("n"), whole(json!({"b": ["n", 2]}), &[]));
-        check_set("/a/b/2", json!(3), whole(json!({"b": [1, 2, 3]}), &[]));
-        check_set("/a/b/-", json!(3), whole(json!({"b": [1, 2, 3]}), &[]));
-        check_set(
-            "/new",
-            json!(true),
-            whole(json!({"b": [1, 2]}), &[("new", json!(true))]),
-        );
-        check_set(
-            "/x~1y",
-            json!(2),
-            whole(json!({"b": [1, 2]}), &[("x/y", json!(2))]),
-        );
-        check_set("/a/b/3", json!(3), Err(EditError::NoSuchPlace));
-        check_set("/a/b/01", json!(3), Err(EditError::NoSuchPlace));
-        check_set("/no/such", json!(3), Err(EditError::NoSuchPlace));
-        check_set("a", json!(3), Err(EditError::BadPointer));
-        check_set("/a~2", json!(3), Err(EditError::BadPointer));
-        check_set("/password", json!("mine"), Err(EditError::Masked));
-        check_set("", json!({}), Err(EditError::Masked));
-    }
-
-    #[test]
-    fn a_pointer_finds_what_serde_finds() {
-        let value = json!({"a": {"b": [1, {"": 2}]}, "x/y": {"~": 3}, "": 4, "~1": 5, "0": 6});
-        for pointer in [
-            "", "/", "/a", "a", "/a/", "/a/b", "/a/b/0", "/a/b/00", "/a/b/+1", "/a/b/1/", "/a/b/2",
-            "/a/b/-", "/a/b/0/0", "/x~1y/~0", "/x/y", "/~01", "/~1", "/~2", "/0", "/a//b",
-            "/no/such",
-        ] {
-            assert_eq!(find(&value, pointer), value.pointer(pointer), "{pointer}");
-        }
-    }
-
-    #[test]
-    fn a_secret_is_seen_nowhere() {
-        let document = body();
-        assert_eq!(document.get("/password"), Some(Seen::Masked));
-        assert!(!document.text().contains("secret"));
-        let Some(Seen::Printed(text)) = document.get("") else {
-            panic!("the whole is printed")
-        };
-        assert!(!text.contains("secret") && text.contains(MASK));
-        assert_eq!(document.keys("").len(), 3);
-    }
-
-    #[test]
-    fn removing_what_is_not_there_is_no_error_and_no_touch() {
-        let mut document = body();
-        assert_eq!(document.remove("/nothing/here"), Ok(()));
-        assert_eq!(document.remove("/a/b/0"), Ok(()));
-        assert_eq!(document.remove("/password"), Err(EditError::Masked));
-        let (value, touched) = document.into_parts();
-        assert_eq!(value["a"]["b"], json!([2]));
-        assert_eq!(touched, ["a"]);
-    }
-
-    #[test]
-    fn a_read_only_document_takes_no_edit() {
-        let mut document = Document::read_only(Arc::new(json!({"a": 1})));
-        assert_eq!(document.set("/a", json!(2)), Err(EditError::ReadOnly));
-        assert_eq!(document.remove("/a"), Err(EditError::ReadOnly));
-        assert_eq!(document.length(""), Some(1));
-    }
-
-    #[test]
-    fn replacing_the_whole_touches_what_differs() {
-        let mut document = Document::editable(json!({"a": 1, "b": 2, "c": 3}));
-        assert_eq!(document.set("", json!({"a": 1, "b": 5, "d": 4})), Ok(()));
-        let (_, mut touched) = document.into_parts();
-        touched.sort();
-        assert_eq!(touched, ["b", "c", "d"]);
     }
 }

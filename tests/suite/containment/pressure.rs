@@ -191,7 +191,8 @@ impl Drop for Busy {
     }
 }
 
-fn creation_of_a_post() -> Arc<Exchange> {
+/// A guest who wants to create a post.
+pub(crate) fn creation_of_a_post() -> Arc<Exchange> {
     let collections = root().join("tests/fixtures/stub/collections.json");
     let collections = std::fs::read_to_string(collections).expect("the fixture");
     let collections = serde_json::from_str(&collections).expect("JSON");

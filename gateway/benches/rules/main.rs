@@ -1,0 +1,105 @@
+//! The speed of the rule engine, against its aims: `make bench-rules`.
+//!
+//! - [`fresh`]: one call of a rule against raw wasmtime, by itself, under load and from two threads
+//! - [`peer`]: the same work as a waPC guest does it, in a process of its own
+//! - [`guests`]: rules in JavaScript and Python
+//! - [`idle`]: what a gateway holds for rules that nobody asks, and how soon it serves
+//! - [`swap`]: a rule's file swapped under load
+//!
+//! What is compared is measured in turn, in one run. A name as argument measures that alone. The
+//! status is 0 whether or not the aims hold; `target/bench/bench-rules.json` has the rows.
+
+#[path = "../bench/calls.rs"]
+#[allow(dead_code, reason = "the other bench measures more of it")]
+mod calls;
+#[path = "../bench/fixtures.rs"]
+#[allow(dead_code, reason = "the other bench measures more")]
+mod fixtures;
+mod fresh;
+mod guests;
+mod idle;
+#[path = "../bench/load.rs"]
+#[allow(dead_code, reason = "the other bench lays on more")]
+mod load;
+mod peer;
+#[path = "../bench/process.rs"]
+#[allow(dead_code, reason = "the other bench starts more")]
+mod process;
+#[path = "../bench/report.rs"]
+mod report;
+#[path = "../bench/samples.rs"]
+#[allow(dead_code, reason = "the other bench asks for more")]
+mod samples;
+#[path = "../bench/stub.rs"]
+mod stub;
+#[path = "../bench/swap.rs"]
+mod swap;
+
+use std::io::Write;
+
+use report::Report;
+
+fn main() -> anyhow::Result<()> {
+    // Cargo adds arguments of its own, which begin with a dash.
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(measure(&chosen))?;
+    std::fs::create_dir_all(fixtures::results())?;
+    report.write(&fixtures::results().join("bench-rules.json"))?;
+    writeln!(std::io::stdout(), "\n{}", report.table())?;
+    Ok(())
+}
+
+async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+    let stub = stub::start()?;
+    let mut report = Report::default();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let busy = busy.split(' ').next().unwrap_or_default();
+    report.note(format!("{cores} cores, load average before {busy}"));
+    if is_chosen("fresh") {
+        said("one call of a rule")?;
+        fresh::measure(&mut report).await?;
+        report.note(
+            "fresh: the ownership rule with its settings parsed, a body and records of 1 KiB, a new instance for each call, one thread; raw: store, instance and their end; at 70 % load: calls begin at even times, and count from when they should have begun",
+        );
+    }
+    if is_chosen("peer") {
+        said("the same work as the nearest peer does it")?;
+        peer::measure(&mut report).await?;
+        report.note(
+            "peer: wapc 2.2.0 and wasmtime-provider 2.25.0, JSON in and out, a new instance for each call, in turn with Hapta; medians of all",
+        );
+    }
+    if is_chosen("guests") {
+        said("rules in JavaScript and Python")?;
+        guests::measure(&mut report).await?;
+        report.note(
+            "guests: the same request and the same work; made ahead: calls so far apart that an instance waits for each",
+        );
+    }
+    if is_chosen("idle") {
+        said("gateways with and without rules")?;
+        idle::measure(&mut report, stub).await?;
+        report
+            .note("idle: resident memory of the process once it serves, medians of starts in turn");
+    }
+    if is_chosen("swap") {
+        said("swaps")?;
+        swap::measure(&mut report, stub).await?;
+        report.note("swap: the aim for write to effect is debounce + 1.5 × load time");
+    }
+    Ok(report)
+}
+
+/// Says what is measured now, since all of it takes minutes.
+fn said(what: &str) -> std::io::Result<()> {
+    writeln!(std::io::stderr(), "bench-rules: {what}")
+}
