@@ -22,6 +22,7 @@ mod fixtures;
 mod hostile;
 mod load;
 mod process;
+#[allow(dead_code, reason = "the other bench says more in it")]
 mod report;
 mod reveal;
 mod samples;
