@@ -56,6 +56,8 @@ mod instances;
 mod limits;
 /// Files that are no rules, by the thousand.
 mod loader;
+/// What the calls of rules come to, as metrics.
+mod metrics;
 /// The dashboard and the public folder.
 mod pages;
 /// What rules may reach beyond the request, if it was granted.

@@ -109,13 +109,6 @@ pub(crate) fn pocketbase() -> PathBuf {
     std::env::var_os("POCKETBASE").map_or_else(fetched, PathBuf::from)
 }
 
-/// The waPC host and its guest, which `make bench-rules` builds.
-pub(crate) fn peer() -> (PathBuf, PathBuf) {
-    let built = root().join(".build");
-    let host = built.join("peer-target/dist/hapta-peer");
-    (host, built.join("peer/peer_guest.wasm"))
-}
-
 /// Where the results go.
 pub(crate) fn results() -> PathBuf {
     root().join("target/bench")
@@ -132,7 +125,7 @@ pub(crate) fn folder(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The repository's root.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     let gateway = Path::new(env!("CARGO_MANIFEST_DIR"));
     gateway.parent().unwrap_or(gateway)
 }

@@ -18,12 +18,11 @@
 mod calls;
 mod client;
 mod direct;
-#[allow(dead_code, reason = "the other bench measures more")]
 mod fixtures;
 mod hostile;
 mod load;
 mod process;
-#[allow(dead_code, reason = "the other bench can miss rows")]
+#[allow(dead_code, reason = "the other bench says more in it")]
 mod report;
 mod reveal;
 mod samples;

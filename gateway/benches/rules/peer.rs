@@ -59,7 +59,10 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
 
 impl Peer {
     fn start() -> anyhow::Result<Self> {
-        let (host, guest) = fixtures::peer();
+        // As `make peer` builds them.
+        let built = fixtures::root().join(".build");
+        let host = built.join("peer-target/dist/hapta-peer");
+        let guest = built.join("peer/peer_guest.wasm");
         let request = fixtures::folder("peer")?.join("request.json");
         let asked = json!({
             "operation": "update", "collection": "users", "record_id": ALICE,
