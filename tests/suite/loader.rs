@@ -98,6 +98,22 @@ async fn whatever_a_file_holds_the_loader_refuses_it_or_makes_a_rule_of_it() {
     assert!(outcomes.refused > 0 && outcomes.loaded > 0, "{outcomes:?}");
 }
 
+/// What made-up files have found: what takes components apart gives up on these with a panic.
+#[tokio::test]
+async fn what_makes_the_loader_s_own_tools_fail_is_refused_by_name() {
+    let engine = Engine::new(4, None).expect("an engine");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tried.wasm");
+    let whole = rules::bytes("deny_all");
+    let tag = rules::assembled(&MODULE.replace(";; MORE", "(tag)"));
+    for bytes in [&tag[..], &whole[..whole.len() / 2]] {
+        fs::write(&file, bytes).expect("writes the file");
+        let mut outcomes = Outcomes::default();
+        let tried = tried(&engine, &file, &mut outcomes).await;
+        assert_eq!((tried, outcomes.refused), (Ok(()), 1));
+    }
+}
+
 /// Loads a file, and calls it if it is a rule after all.
 async fn tried(
     engine: &Arc<Engine>,

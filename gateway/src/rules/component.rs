@@ -4,10 +4,12 @@
 //! A component that can't be frozen, as those of interpreters, is configured in
 //! each of its instances instead: see `instance`.
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -99,7 +101,9 @@ pub(super) async fn load(
     source: &Source,
     read: &Read,
 ) -> Result<Arc<Rule>, LoadError> {
-    let loaded = try_load(engine, source, read).await;
+    // What takes components apart holds some of what it meets for impossible.
+    let loading = AssertUnwindSafe(try_load(engine, source, read)).catch_unwind();
+    let loaded = loading.await.unwrap_or(Err(LoadProblem::Broke));
     loaded.map_err(|problem| source.failed(problem))
 }
 
@@ -184,15 +188,10 @@ fn lift(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
         return Ok(bytes.to_vec());
     }
     wasmtime::Module::validate(&engine.wasmtime, bytes).map_err(|error| unfit(&error))?;
-    // The encoder takes for granted that what a module says of its WIT is whole.
-    let encoded = std::panic::catch_unwind(|| {
-        let mut encoder = wit_component::ComponentEncoder::default().module(bytes)?;
-        encoder.encode()
-    });
-    match encoded {
-        Ok(component) => component.map_err(|error| unfit(&error)),
-        Err(_) => Err(unfit(&"what it says of its WIT cannot be read")),
-    }
+    wit_component::ComponentEncoder::default()
+        .module(bytes)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| unfit(&error))
 }
 
 /// Starts one instance: what the frozen component can't do, it shows here.

@@ -28,6 +28,9 @@ pub enum LoadProblem {
     /// The file is not looked at any further.
     #[error("is larger than {} MB", FILE_BYTES >> 20)]
     TooLarge,
+    /// What reads it panicked: it is nothing that a compiler makes.
+    #[error("is not a rule: reading it failed")]
+    Broke,
     /// Not WebAssembly, or not a component of this contract.
     #[error("is not a rule: {0}")]
     Unfit(String),
