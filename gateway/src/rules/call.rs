@@ -103,7 +103,7 @@ pub(super) async fn before(
     }
     let start = Instant::now();
     let (making, rule, own) = (Arc::clone(engine), Arc::clone(&seat.rule), crossed.clone());
-    let call = async move {
+    let call = Box::pin(async move {
         let _room = room;
         let mut instance = Instance::obtain(&making, &rule, state, &own).await?;
         let request = Resource::new_borrow(THE_ONE);
@@ -119,10 +119,10 @@ pub(super) async fn before(
             Err(error) => Err(fault(&error)),
         };
         if ended.is_ok() {
-            ready::keep(&making, &rule, instance);
+            ready::done(&making, &rule, instance);
         }
         Ok((ended, usage))
-    };
+    });
     let deadline = seat.rule.limits().deadline;
     let ended = engine.slow_lane.run(deadline, &crossed, call).await;
     let (ended, usage) = ended.unwrap_or_else(|fault| (Err(fault), Usage::default()));
@@ -318,7 +318,7 @@ impl Drop for Live {
         if let Some(mut instance) = self.instance.take() {
             instance.store.data_mut().flush_printed();
             if self.outcome.fault.is_none() {
-                ready::keep(&self.engine, &self.seat.rule, instance);
+                ready::done(&self.engine, &self.seat.rule, instance);
             }
         }
     }

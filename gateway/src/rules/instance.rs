@@ -39,7 +39,6 @@ impl Instance {
         crossed: &Crossed,
     ) -> Result<Self, Fault> {
         if let Some(mut waiting) = rule.ready.take() {
-            ready::refill(engine, rule);
             waiting.take_on(state, crossed);
             return Ok(waiting);
         }

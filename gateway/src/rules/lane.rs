@@ -13,6 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::CatchUnwind;
 use tokio::runtime::{Builder, Runtime};
 
 use super::fault::Fault;
@@ -26,6 +27,9 @@ pub(super) struct SlowLane {
     /// None only while it is being dropped.
     runtime: Option<Runtime>,
 }
+
+/// A call to be run.
+pub(super) type Call<F> = Pin<Box<F>>;
 
 /// Set by a call at its first tick: "move me".
 #[derive(Clone, Debug, Default)]
@@ -48,22 +52,18 @@ impl SlowLane {
     }
 
     /// Runs a call to its end, or to its deadline: then the call is dropped
-    /// wherever it stands, and its instance with it.
+    /// wherever it stands, and its instance with it. It comes in a box, since it
+    /// is kilobytes that would be copied from hand to hand.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         deadline: Duration,
         crossed: &Crossed,
-        call: impl Future<Output = Result<T, Fault>> + Send + 'static,
+        call: Call<impl Future<Output = Result<T, Fault>> + Send + 'static>,
     ) -> Result<T, Fault> {
-        let mut call = Box::pin(async {
-            AssertUnwindSafe(call)
-                .catch_unwind()
-                .await
-                .unwrap_or(Err(Fault::Host))
-        });
+        let mut call = AssertUnwindSafe(call).catch_unwind();
         let whole = async {
             match until_crossed(&mut call, crossed).await {
-                Some(ended) => ended,
+                Some(ended) => ended.unwrap_or(Err(Fault::Host)),
                 None => self.finish(call).await,
             }
         };
@@ -81,14 +81,20 @@ impl SlowLane {
 
     async fn finish<T: Send + 'static>(
         &self,
-        call: Pin<Box<impl Future<Output = Result<T, Fault>> + Send + 'static>>,
+        call: CatchUnwind<
+            AssertUnwindSafe<Call<impl Future<Output = Result<T, Fault>> + Send + 'static>>,
+        >,
     ) -> Result<T, Fault> {
         let Some(runtime) = &self.runtime else {
             return Err(Fault::Host);
         };
         // Aborts the call when the deadline drops this future.
         let task = tokio_util::task::AbortOnDropHandle::new(runtime.spawn(call));
-        task.await.unwrap_or(Err(Fault::Host))
+        match task.await {
+            Ok(Ok(ended)) => ended,
+            // It panicked, here or there.
+            Ok(Err(_)) | Err(_) => Err(Fault::Host),
+        }
     }
 }
 
@@ -148,21 +154,22 @@ mod tests {
         let lane = SlowLane::start().unwrap();
         let deadline = Duration::from_secs(10);
         let crossed = Crossed::default();
-        let ended = lane.run(deadline, &crossed, mistaken(None)).await;
+        let ended = lane.run(deadline, &crossed, Box::pin(mistaken(None))).await;
         assert_eq!(ended, Err(Fault::Host));
         // The same where the call went on in the thread for long ones, which lives on.
         for _ in 0..2 {
             let crossed = Crossed::default();
             let own = crossed.clone();
-            let call = async move { mistaken(Some(&own)).await };
+            let call = Box::pin(async move { mistaken(Some(&own)).await });
             assert_eq!(lane.run(deadline, &crossed, call).await, Err(Fault::Host));
         }
         let crossed = Crossed::default();
         crossed.set();
-        let well = lane.run(deadline, &crossed, async {
+        let well = Box::pin(async {
             tokio::task::yield_now().await;
             Ok(std::thread::current().name().map(str::to_owned))
         });
+        let well = lane.run(deadline, &crossed, well);
         assert_eq!(well.await, Ok(Some("hapta-slow".to_owned())));
     }
 }

@@ -161,11 +161,26 @@ async fn make_one(engine: &Engine, rule: &Rule) -> Option<()> {
     Some(())
 }
 
-/// Keeps an instance whose call ended well, if its rule may be used again.
-pub(super) fn keep(engine: &Engine, rule: &Rule, mut used: Instance) {
-    let Isolation::Reuse { calls } = rule.terms.isolation else {
-        return;
-    };
+/// Lets go of an instance whose call ended well: it is kept where it may be used
+/// again, else dropped. Where instances are made ahead, that happens on the
+/// thread for long calls, and the next one is made there afterwards: both take
+/// what the process has one of, its map of memory, and no call should wait for it.
+pub(super) fn done(engine: &Arc<Engine>, rule: &Arc<Rule>, used: Instance) {
+    match rule.terms.isolation {
+        Isolation::Reuse { calls } => keep(engine, rule, used, calls),
+        Isolation::Call if rule.ready.ahead > 0 => {
+            let (engine_, rule) = (Arc::clone(engine), Arc::clone(rule));
+            engine.slow_lane.spawn(async move {
+                drop(used);
+                refill(&engine_, &rule);
+            });
+        }
+        Isolation::Call => {}
+    }
+}
+
+/// Keeps an instance for another call, if there is room.
+fn keep(engine: &Engine, rule: &Rule, mut used: Instance, calls: u32) {
     used.calls = used.calls.saturating_add(1);
     if used.calls >= calls || rule.ready.len() >= KEPT.max(rule.ready.ahead) {
         return;

@@ -140,7 +140,7 @@ impl Generation {
             witnessed: BTreeMap::new(),
             running: Arc::clone(&running),
         };
-        let call = run(instances).map(Ok);
+        let call = Box::pin(run(instances).map(Ok));
         let lane = &self.engine.slow_lane;
         let ended = lane.run(self.release_deadline, &crossed, call).await;
         ended.unwrap_or_else(|fault| {

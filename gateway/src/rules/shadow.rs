@@ -83,7 +83,7 @@ pub(super) fn release(
     engine.slow_lane.spawn(async move {
         let dossier = Arc::clone(&state.dossier);
         let (making, asked, own) = (Arc::clone(&engine_), Arc::clone(&seat), crossed.clone());
-        let call = async move {
+        let call = Box::pin(async move {
             let _room = room;
             let mut live = Live::start(&making, &asked, state, &own).await?;
             let mut first = None;
@@ -103,7 +103,7 @@ pub(super) fn release(
                 tokio::task::yield_now().await;
             }
             Ok(first)
-        };
+        });
         let deadline = seat.rule.limits().deadline;
         let said = engine_.slow_lane.run(deadline, &crossed, call).await;
         tell(&seat, &dossier, &said);

@@ -146,7 +146,9 @@ fn bucket(nanos: u64) -> usize {
 }
 
 fn add(count: &AtomicU64, more: u64) {
-    count.fetch_add(more, Ordering::Relaxed);
+    if more > 0 {
+        count.fetch_add(more, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
