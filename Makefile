@@ -71,7 +71,7 @@ soak: setup ## a thousand reloads of one gateway, which leave memory, descriptor
 fuzz: cargo-fuzz rules test-rules nextest ## the parsers, the loader, values and edits against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
 	.ci/fuzz $(FUZZ_SECONDS)
 	HAPTA_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo nextest run --package hapta-tests --no-capture loader::
-	PROPTEST_CASES=5000 cargo nextest run --package hapta convert:: document::
+	PROPTEST_CASES=20000 cargo nextest run --package hapta convert:: document::
 
 setup: pocketbase rules test-rules guests sdk python-sdk nextest ## all that the tests need, and no test
 

@@ -5,9 +5,9 @@
 //! seconds; `HAPTA_FUZZ_SECONDS` makes it longer and begins elsewhere: `make fuzz`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use arbitrary::Unstructured;
 use hapta::rules::{
@@ -15,6 +15,7 @@ use hapta::rules::{
 };
 use hapta_tests::{root, rules};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::containment::MODULE;
 use crate::containment::pressure::creation_of_a_post;
@@ -23,7 +24,7 @@ use crate::containment::pressure::creation_of_a_post;
 const USUALLY: Duration = Duration::from_secs(4);
 
 /// More than `configure` may compute, and what comes after it.
-const LATEST: Duration = Duration::from_secs(60);
+const LATEST: Duration = Duration::from_mins(1);
 
 /// What a module made up for the contract may use, and what it has to have.
 const IMPORTS: &str = r#"(module
@@ -115,15 +116,11 @@ async fn what_makes_the_loader_s_own_tools_fail_is_refused_by_name() {
 }
 
 /// Loads a file, and calls it if it is a rule after all.
-async fn tried(
-    engine: &Arc<Engine>,
-    file: &PathBuf,
-    outcomes: &mut Outcomes,
-) -> Result<(), String> {
+async fn tried(engine: &Arc<Engine>, file: &Path, outcomes: &mut Outcomes) -> Result<(), String> {
     let settings = Settings {
         sources: vec![Source {
             name: "tried".to_owned(),
-            file: file.clone(),
+            file: file.to_owned(),
             settings: "{}".to_owned(),
             ..Source::default()
         }],

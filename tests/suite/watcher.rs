@@ -196,7 +196,12 @@ async fn a_file_that_may_not_be_read_changes_nothing_until_it_may() {
 
 #[tokio::test]
 async fn a_hundred_changes_in_a_second_are_a_handful_of_reloads() {
-    let stage = Stage::with(|gateway| denying(gateway).also(NOTIFIED)).await;
+    let stage = Stage::with(|gateway| {
+        // So long that a machine under load does not make a pause of it.
+        let settings = format!("{NOTIFIED}\ndebounce = \"500ms\"");
+        denying(gateway).also(&settings)
+    })
+    .await;
     let gateway = &stage.gateway;
     let versions = [rules::bytes("allow_all"), rules::bytes("deny_all")];
     for change in 0..100 {
@@ -207,7 +212,7 @@ async fn a_hundred_changes_in_a_second_are_a_handful_of_reloads() {
     answers(gateway, 200).await;
     let reloads = gateway.metric("hapta_reloads_total{result=\"swapped\"}");
     let reloads = reloads.await.expect("reloads are counted");
-    assert!(reloads <= 8.0, "{reloads} reloads");
+    assert!(reloads <= 2.0, "{reloads} reloads");
     assert_eq!(gateway.rejected().await, None);
     let refused = gateway.metric("hapta_reloads_total{result=\"refused\"}");
     assert_eq!(refused.await, None);

@@ -25,6 +25,12 @@ impl Samples {
     }
 }
 
+impl Extend<Duration> for Samples {
+    fn extend<I: IntoIterator<Item = Duration>>(&mut self, times: I) {
+        self.0.extend(times);
+    }
+}
+
 impl FromIterator<Duration> for Samples {
     fn from_iter<I: IntoIterator<Item = Duration>>(times: I) -> Self {
         Self(times.into_iter().collect())

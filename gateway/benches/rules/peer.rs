@@ -45,12 +45,8 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         });
         let (times, others) = (times.await?, peer.calls().await?);
         if round >= WARM_UP {
-            for time in times {
-                ours.push(time);
-            }
-            for time in others {
-                theirs.push(time);
-            }
+            ours.extend(times);
+            theirs.extend(others);
         }
     }
     let ratio = theirs.at(500).as_secs_f64() / ours.at(500).as_secs_f64();

@@ -60,8 +60,10 @@ impl Rule for Wasip2 {
     }
 
     fn before(&self, _request: &Request) -> Verdict {
-        while self.spin {
-            std::hint::black_box(system::now());
+        if self.spin {
+            loop {
+                std::hint::black_box(system::now());
+            }
         }
         if !self.tell {
             return Ok(());
