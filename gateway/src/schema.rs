@@ -40,6 +40,9 @@ pub struct Collection {
     pub system: bool,
     /// All fields, `id` and hidden ones included.
     pub fields: Vec<Field>,
+    /// The keys of a body that hold secrets; worked out once, since every call
+    /// of a rule needs them.
+    pub masked: Arc<[String]>,
 }
 
 /// What sort of collection.
@@ -190,21 +193,21 @@ impl Collection {
     pub fn is_auth(&self) -> bool {
         self.kind == CollectionKind::Auth
     }
+}
 
-    /// The keys of a body that hold secrets.
-    #[must_use]
-    pub fn masked_fields(&self) -> Vec<&str> {
-        let passwords = self
-            .fields
+impl CollectionKind {
+    /// The keys of a body of such a collection that hold secrets.
+    fn masked(self, fields: &[Field]) -> Arc<[String]> {
+        let passwords = fields
             .iter()
             .filter(|field| field.kind == FieldKind::Password);
         let mut names: Vec<&str> = passwords.map(|field| field.name.as_str()).collect();
-        if self.is_auth() {
+        if self == Self::Auth {
             names.extend(["password", "passwordConfirm", "oldPassword", "tokenKey"]);
             names.sort_unstable();
             names.dedup();
         }
-        names
+        names.into_iter().map(str::to_owned).collect()
     }
 }
 

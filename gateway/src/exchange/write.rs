@@ -214,6 +214,7 @@ mod tests {
             name: "users".to_owned(),
             kind: CollectionKind::Auth,
             system: false,
+            masked: std::sync::Arc::default(),
             fields: vec![
                 field("id", FieldKind::Text),
                 field("password", FieldKind::Password),

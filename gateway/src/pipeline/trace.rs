@@ -126,7 +126,7 @@ impl<'a> Trace<'a> {
         let (Some(collection), Value::Object(body)) = (&self.collection, body) else {
             return;
         };
-        let masked = collection.masked_fields();
+        let masked = &collection.masked;
         for (key, value) in body {
             // However it is spelled: what is no key of the collection is refused, and told.
             let plain = key.trim_matches(['+', '-']);

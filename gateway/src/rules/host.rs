@@ -175,13 +175,8 @@ impl CallState {
     /// Puts in what belongs to the collection, its secrets masked.
     pub(super) fn put_masked(&mut self, place: Place, document: Document) {
         let collection = self.exchange.collection.as_ref();
-        let masked = collection.map_or_else(Arc::default, |collection| {
-            collection
-                .masked_fields()
-                .into_iter()
-                .map(str::to_owned)
-                .collect()
-        });
+        let masked =
+            collection.map_or_else(Arc::default, |collection| Arc::clone(&collection.masked));
         self.put(place, document.masking(masked));
     }
 

@@ -105,6 +105,7 @@ fn collection(item: &Value) -> Result<Collection, SchemaError> {
         name: word(item, "name")?.to_owned(),
         kind,
         system: flag(item, "system")?,
+        masked: kind.masked(&read),
         fields: read,
     })
 }
@@ -322,10 +323,10 @@ pub(super) mod tests {
         let users = schema.by_name("users").unwrap();
         assert!(users.is_auth());
         assert_eq!(
-            users.masked_fields(),
+            *users.masked,
             ["oldPassword", "password", "passwordConfirm", "tokenKey"]
         );
-        assert_eq!(schema.by_name("odd").unwrap().masked_fields(), ["pin"]);
+        assert_eq!(*schema.by_name("odd").unwrap().masked, ["pin"]);
     }
 
     #[test]

@@ -203,8 +203,7 @@ impl CallState {
     ) -> wasmtime::Result<Result<Option<Resource<DocumentHandle>>, Fault>> {
         Ok(match self.ask(standing, collection, operation).await {
             Ok(Found::Record(found)) => Ok(found.map(|record| {
-                let masked = collection.masked_fields();
-                let masked = masked.into_iter().map(str::to_owned).collect();
+                let masked = Arc::clone(&collection.masked);
                 self.hand_out(Document::read_only(record).masking(masked))
             })),
             Ok(found) => Err(not_taken(&found)),
