@@ -2,7 +2,7 @@
 //! counted, noted and cost.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,16 +56,9 @@ struct Counted {
     /// Whether an addition is only worked out.
     is_shadow: bool,
     taken: Mutex<Vec<Taken>>,
-    /// One of the three below.
-    fate: AtomicU8,
+    /// Whether the request may have been done: then what was counted stays.
+    counts: AtomicBool,
 }
-
-/// The request has not been sent: what was counted is given back.
-const OPEN: u8 = 0;
-/// It may have been done: what was counted stays.
-const SENT: u8 = 1;
-/// It was certainly not done.
-const UNDONE: u8 = 2;
 
 /// What one rule took for one request, all its calls together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,12 +247,12 @@ impl Dossier {
     /// The request goes to PocketBase now: what was counted stays, unless it
     /// becomes known that the request was not done.
     pub fn sent(&self) {
-        self.counted.fate.store(SENT, Ordering::Relaxed);
+        self.counted.counts.store(true, Ordering::Relaxed);
     }
 
     /// The request was certainly not done.
     pub fn undone(&self) {
-        self.counted.fate.store(UNDONE, Ordering::Relaxed);
+        self.counted.counts.store(false, Ordering::Relaxed);
     }
 }
 
@@ -269,14 +262,14 @@ impl Counted {
             counters,
             is_shadow,
             taken: Mutex::default(),
-            fate: AtomicU8::new(OPEN),
+            counts: AtomicBool::new(false),
         }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        if *self.fate.get_mut() == SENT {
+        if *self.counts.get_mut() {
             return;
         }
         let taken = self.taken.get_mut().unwrap_or_else(PoisonError::into_inner);
