@@ -6,6 +6,7 @@
 mod collections;
 mod environment;
 mod log;
+mod logins;
 mod place;
 mod pocketbase;
 mod raw;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use logins::{Logins, ProviderTokens, TakenEmail};
 pub use place::StatePlace;
 pub use pocketbase::PocketBase;
 pub use server::{Admin, Server, Tls};
@@ -63,6 +65,8 @@ pub struct Serving {
     pub superusers: bool,
     /// How many records of a list may be read to fill one page when rules drop some.
     pub list_scan: u32,
+    /// What logins tell and where they lead.
+    pub logins: Logins,
     /// How many faults of rules are too many.
     pub alarm: AlarmSettings,
     /// How much an expand may gather.
@@ -168,6 +172,7 @@ impl Config {
             serving: Serving {
                 superusers,
                 list_scan: raw.rules.list_scan,
+                logins: logins::resolve(raw.logins)?,
                 alarm: rules::alarm(&raw.rules)?,
                 expand: surface::expand(&raw.expand)?,
                 surface: Arc::new(surface::resolve(&raw.compat, &raw.strict, &raw.pages)?),

@@ -12,6 +12,8 @@ mod closed;
 mod conditions;
 mod fetch;
 mod fill;
+mod login;
+mod own;
 mod permit;
 mod reach;
 mod release;
@@ -99,6 +101,9 @@ async fn answer(
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
     let permitted = permit::permit(gateway, request, trace).await?;
+    if let Some(answer) = own::answer(gateway, &permitted, trace) {
+        return answer;
+    }
     let is_write = permitted.exchange().operation.is_write();
     let reply = fetch::fetch(gateway, &permitted)
         .await

@@ -1,6 +1,8 @@
 //! `hapta.toml` as it is written. The comments here are for readers of the
 //! code; `hapta.example.toml` has every key with its explanation.
 
+mod logins;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+
+pub(super) use logins::{Logins, ProviderTokens, TakenEmail};
 
 use crate::gateway::AlarmSettings;
 use crate::operation::{ExpandBounds, OperationKind};
@@ -23,6 +27,8 @@ pub(super) struct File {
     pub(super) pocketbase: PocketBase,
     #[serde(default)]
     pub(super) sessions: Sessions,
+    #[serde(default)]
+    pub(super) logins: Logins,
     #[serde(default)]
     pub(super) superusers: Superusers,
     #[serde(default)]
@@ -283,6 +289,7 @@ pub(super) struct Expand {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Pages {
+    pub(super) auth: Switch,
     pub(super) dashboard: Switch,
     pub(super) files: Vec<String>,
 }
@@ -388,6 +395,7 @@ impl Default for State {
 impl Default for Pages {
     fn default() -> Self {
         Self {
+            auth: Switch::On,
             dashboard: Switch::Off,
             files: Vec::new(),
         }
