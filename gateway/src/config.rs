@@ -6,6 +6,7 @@
 mod collections;
 mod environment;
 mod log;
+mod logins;
 mod place;
 mod pocketbase;
 mod raw;
@@ -27,7 +28,7 @@ use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{rules as rule_station, sessions, state as state_folder};
+use crate::{realtime, rules as rule_station, sessions, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub pocketbase: PocketBase,
     /// From `[sessions]` and `superusers.routes`.
     pub sessions: sessions::Settings,
+    /// From `[logins]`.
+    pub logins: realtime::Settings,
     /// From `[rules]`, `[[rule]]`, `[collections]` and `superusers.judged`.
     pub rules: rule_station::Settings,
     /// How many calls of rules may run at once, over all.
@@ -156,6 +159,7 @@ impl Config {
                 remembered: raw.sessions.remembered,
                 bad_token: raw.sessions.bad_token.into(),
             },
+            logins: logins::resolve(&raw.logins)?,
             instances: rules::instances(&raw.rules)?,
             last_good: raw.rules.last_good,
             state: state::resolve(raw.state, folder)?,
@@ -195,6 +199,7 @@ impl Config {
         note(self.admin != other.admin, "[admin]");
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
         note(self.sessions != other.sessions, "[sessions]");
+        note(self.logins != other.logins, "[logins]");
         note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");
         note(

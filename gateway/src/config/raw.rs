@@ -1,6 +1,8 @@
 //! `hapta.toml` as it is written. The comments here are for readers of the
 //! code; `hapta.example.toml` has every key with its explanation.
 
+mod logins;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+
+pub(super) use logins::Logins;
 
 use crate::gateway::AlarmSettings;
 use crate::operation::{ExpandBounds, OperationKind};
@@ -25,6 +29,8 @@ pub(super) struct File {
     pub(super) sessions: Sessions,
     #[serde(default)]
     pub(super) superusers: Superusers,
+    #[serde(default)]
+    pub(super) logins: Logins,
     #[serde(default)]
     pub(super) rules: Rules,
     #[serde(default)]

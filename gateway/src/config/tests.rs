@@ -253,6 +253,35 @@ fn the_logs_are_bounded_and_apart() {
     assert_eq!(changed.needs_restart(&parse("").unwrap()), ["[log]"]);
 }
 
+#[test]
+fn pending_logins_are_bounded_in_number_and_in_time() {
+    let logins = parse("").unwrap().logins;
+    assert_eq!((logins.pending, logins.pending_per_address), (1_000, 20));
+    assert_eq!(logins.pending_for, Duration::from_mins(5));
+    for (key, bad) in [
+        ("pending", "0"),
+        ("pending", "1000001"),
+        ("pending_per_address", "0"),
+        ("pending_per_address", "1000001"),
+        ("pending_for", "\"999ms\""),
+        ("pending_for", "\"3601s\""),
+    ] {
+        refuses(
+            &format!("[logins]\n{key} = {bad}"),
+            &format!("logins.{key}: must be from"),
+        );
+    }
+    let edges = [
+        "pending = 1\npending_per_address = 1\npending_for = \"1s\"",
+        "pending = 1000000\npending_per_address = 1000000\npending_for = \"1h\"",
+    ];
+    for edge in edges {
+        let changed = parse(&format!("[logins]\n{edge}")).unwrap();
+        assert_eq!(changed.needs_restart(&parse("").unwrap()), ["[logins]"]);
+    }
+    refuses("[logins]\npending_long = 1", "unknown field `pending_long`");
+}
+
 const EXAMPLE: &str = include_str!("../../hapta.example.toml");
 
 #[test]
@@ -262,6 +291,7 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.server, default.server);
     assert_eq!(example.admin, default.admin);
     assert_eq!(example.sessions, default.sessions);
+    assert_eq!(example.logins, default.logins);
     assert_eq!(example.instances, default.instances);
     assert_eq!(example.watch, default.watch);
     assert_eq!(example.log, default.log);
