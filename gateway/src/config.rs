@@ -29,7 +29,7 @@ use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{rules as rule_station, sessions, state as state_folder};
+use crate::{realtime, rules as rule_station, sessions, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Config {
     pub pocketbase: PocketBase,
     /// From `[sessions]` and `superusers.routes`.
     pub sessions: sessions::Settings,
+    /// Of logins at a provider that are under way, from `[logins]`.
+    pub pending_logins: realtime::Settings,
     /// From `[rules]`, `[[rule]]`, `[collections]` and `superusers.judged`.
     pub rules: rule_station::Settings,
     /// How many calls of rules may run at once, over all.
@@ -160,6 +162,7 @@ impl Config {
                 remembered: raw.sessions.remembered,
                 bad_token: raw.sessions.bad_token.into(),
             },
+            pending_logins: logins::pending(&raw.logins)?,
             instances: rules::instances(&raw.rules)?,
             last_good: raw.rules.last_good,
             state: state::resolve(raw.state, folder)?,
@@ -200,6 +203,10 @@ impl Config {
         note(self.admin != other.admin, "[admin]");
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
         note(self.sessions != other.sessions, "[sessions]");
+        note(
+            self.pending_logins != other.pending_logins,
+            "logins.pending, logins.pending_per_address or logins.pending_for",
+        );
         note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");
         note(

@@ -288,11 +288,13 @@ impl Running {
         &self.gateway
     }
 
-    /// Takes no more connections, lets requests under way end within the
-    /// bound, writes the last lines of the logs, and ends, last, the PocketBase
+    /// Takes no more connections, ends event streams, lets requests under way end
+    /// within the bound, writes the last lines of the logs, and ends, last, the PocketBase
     /// it started. What is under way beyond the bound ends with the runtime.
     pub async fn stop(self) {
         self.stop.cancel();
+        // Each is a request that nothing but its deadline would end.
+        self.gateway.realtime.end();
         let bound = self.gateway.server.shutdown_timeout;
         if tokio::time::timeout(bound, self.tasks.wait())
             .await

@@ -230,6 +230,7 @@ fn the_rules_of_this_test_are_about_what_exists() {
         "record",
         "rules",
         "sessions",
+        "realtime",
         "upstream",
         "pipeline",
         "error",

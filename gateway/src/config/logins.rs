@@ -1,6 +1,11 @@
-//! `[logins]` → what logins tell, and where they lead.
+//! `[logins]` → what logins tell, where they lead, and how many of those at a
+//! provider may be under way.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::{ConfigError, invalid, raw};
+use crate::realtime::Settings;
 
 /// What logins tell, and where they lead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +39,12 @@ pub enum TakenEmail {
 /// More is a mistake: each is compared with each login's.
 const MOST: usize = 200;
 
+/// How many may be allowed: each is a connection.
+const PENDING: RangeInclusive<usize> = 1..=1_000_000;
+
+/// Within less nobody can log in; after more nobody is coming back.
+const PENDING_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+
 pub(super) fn resolve(raw: raw::Logins) -> Result<Logins, ConfigError> {
     for url in raw.redirect_urls.iter().flatten() {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme);
@@ -60,5 +71,28 @@ pub(super) fn resolve(raw: raw::Logins) -> Result<Logins, ConfigError> {
             raw::TakenEmail::Conceal => TakenEmail::Conceal,
         },
         redirect_urls: raw.redirect_urls,
+    })
+}
+
+pub(super) fn pending(raw: &raw::Logins) -> Result<Settings, ConfigError> {
+    for (key, value) in [
+        ("logins.pending", raw.pending),
+        ("logins.pending_per_address", raw.pending_per_address),
+    ] {
+        if !PENDING.contains(&value) {
+            let range = format!("must be from {} to {}", PENDING.start(), PENDING.end());
+            return Err(invalid(key, range));
+        }
+    }
+    if !PENDING_FOR.contains(&raw.pending_for) {
+        return Err(invalid(
+            "logins.pending_for",
+            "must be from \"1s\" to \"1h\"",
+        ));
+    }
+    Ok(Settings {
+        pending: raw.pending,
+        pending_per_address: raw.pending_per_address,
+        pending_for: raw.pending_for,
     })
 }
