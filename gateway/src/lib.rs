@@ -10,7 +10,7 @@
 //! # The modules, in reading order
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
-//!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`]
+//!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`], [`pages`]
 //! - under the stations: [`upstream`]; [`state`], the folder of what outlives the gateway
 //! - the stations: [`sessions`], [`rules`], [`realtime`]
 //! - the conductor: [`gateway`], [`pipeline`]
@@ -37,6 +37,7 @@ pub mod deny;
 pub mod exchange;
 pub mod filter;
 pub mod operation;
+pub mod pages;
 pub mod principal;
 pub mod record;
 pub mod schema;

@@ -9,7 +9,7 @@
 //! and [`Reply`] is what it gets; [`PocketBase`] starts the pinned binary on the
 //! demo's data in some 30 ms; [`RecordingProxy`] tells what reached it;
 //! [`StubUpstream`] stalls, cuts and lies; [`Program`] is the command in a process
-//! of its own. People and posts are in [`demo`].
+//! of its own; [`Browser`] runs what looks at pages. People and posts are in [`demo`].
 //!
 //! Everything binds 127.0.0.1 on a port of its own and ends with its value, so
 //! that tests run side by side. Nothing waits for luck: what takes time is
@@ -24,6 +24,7 @@
     reason = "what goes wrong here fails a test, and should say so at once"
 )]
 
+mod browser;
 mod client;
 pub mod demo;
 mod eventually;
@@ -37,6 +38,7 @@ mod setup;
 mod stage;
 mod stub;
 
+pub use browser::Browser;
 pub use client::{Call, Client};
 pub use eventually::{PATIENCE, eventually};
 pub use gateway::{ADMIN_KEY, TestGateway};

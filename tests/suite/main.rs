@@ -12,6 +12,8 @@
 
 /// What operators can ask, and what it takes.
 mod admin;
+/// The page that PocketBase's mails and its OAuth2 redirect lead to, in a browser.
+mod auth_pages;
 /// The types of bodies: a form is read as PocketBase reads it, or refused.
 mod bodies;
 /// The bounds of sizes and numbers, each at its edge.

@@ -47,6 +47,7 @@ const LAYERS: &[Layer] = &[
             "record",
             "surface",
             "deny",
+            "pages",
         ],
         among_themselves: true,
     },
