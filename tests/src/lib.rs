@@ -28,6 +28,7 @@ mod browser;
 mod client;
 pub mod demo;
 mod eventually;
+mod events;
 mod gateway;
 mod pocketbase;
 mod process;
@@ -41,6 +42,7 @@ mod stub;
 pub use browser::Browser;
 pub use client::{Call, Client};
 pub use eventually::{PATIENCE, eventually};
+pub use events::{Event, EventStream};
 pub use gateway::{ADMIN_KEY, TestGateway};
 pub use pocketbase::{
     PocketBase, binary as pocketbase_binary, free_address, since, version as pocketbase_version,
