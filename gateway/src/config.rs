@@ -6,6 +6,7 @@
 mod collections;
 mod environment;
 mod log;
+mod origin;
 mod place;
 mod pocketbase;
 mod raw;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use origin::{Origin, Scheme};
 pub use place::StatePlace;
 pub use pocketbase::PocketBase;
 pub use server::{Admin, Server, Tls};
