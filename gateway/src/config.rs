@@ -7,6 +7,7 @@ mod collections;
 mod environment;
 mod log;
 mod logins;
+mod origin;
 mod place;
 mod pocketbase;
 mod raw;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use logins::{Logins, ProviderTokens, TakenEmail};
+pub use origin::{Origin, Scheme};
 pub use place::StatePlace;
 pub use pocketbase::PocketBase;
 pub use server::{Admin, Server, Tls};

@@ -2,6 +2,7 @@
 //! all of them.
 
 mod accept;
+mod addresses;
 mod reload;
 mod tls;
 
@@ -141,6 +142,9 @@ pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
     }
     let child = Supervised::start(&config)?;
     let loaded = load(&config, state).await;
+    if let Ok(gateway) = &loaded {
+        addresses::report(gateway, &config, config.server.listen).await;
+    }
     child.end().await;
     if let Some(tls) = &config.server.tls {
         tls::acceptor(tls)?;
@@ -168,6 +172,8 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         }
         None => None,
     };
+    // Only here is it known where it listens: the configuration may say "anywhere".
+    addresses::report(&gateway, &config, address).await;
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let router = layered(&gateway, &config.server);

@@ -58,6 +58,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
+    pub(super) public_url: Option<String>,
     pub(super) origins: Vec<String>,
     pub(super) worker_threads: usize,
     pub(super) max_body: ByteSize,
@@ -406,6 +407,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            public_url: None,
             origins: vec!["*".to_owned()],
             worker_threads: 0,
             max_body: ByteSize::mib(2),
