@@ -11,6 +11,10 @@
 //! [`StubUpstream`] stalls, cuts and lies; [`Program`] is the command in a process
 //! of its own; [`Browser`] runs what looks at pages. People and posts are in [`demo`].
 //!
+//! For logging in there is more: [`Mailbox`] is where PocketBase's mails arrive, [`Provider`] an OIDC
+//! provider with the browser to log in there, and [`WaysIn`] tells a PocketBase of both. They are programs
+//! in Node, in `tests/sdk`.
+//!
 //! Everything binds 127.0.0.1 on a port of its own and ends with its value, so
 //! that tests run side by side. Nothing waits for luck: what takes time is
 //! awaited with [`eventually`].
@@ -30,29 +34,36 @@ pub mod demo;
 mod eventually;
 mod events;
 mod gateway;
+mod mailbox;
+mod node;
 mod pocketbase;
 mod process;
+mod provider;
 mod proxy;
 mod reply;
 pub mod rules;
 mod setup;
 mod stage;
 mod stub;
+mod ways_in;
 
 pub use browser::Browser;
 pub use client::{Call, Client};
 pub use eventually::{PATIENCE, eventually};
 pub use events::{Event, EventStream};
 pub use gateway::{ADMIN_KEY, TestGateway};
+pub use mailbox::{Mail, Mailbox};
 pub use pocketbase::{
     PocketBase, binary as pocketbase_binary, free_address, since, version as pocketbase_version,
 };
 pub use process::{Ended, Process, Program, Signal, processes_with, signal};
+pub use provider::{Provider, Redirect};
 pub use proxy::{Hold, RecordingProxy, Seen};
 pub use reply::Reply;
 pub use setup::{Setup, Written};
 pub use stage::Stage;
 pub use stub::{Answer, StubUpstream};
+pub use ways_in::WaysIn;
 
 use std::path::{Path, PathBuf};
 

@@ -102,3 +102,5 @@ mod values;
 mod versions;
 /// The ways in which files change, and when that is noticed.
 mod watcher;
+/// Every way to log in, followed to its end.
+mod ways_in;

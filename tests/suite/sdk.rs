@@ -97,7 +97,7 @@ async fn python(what: &str, address: &str) {
 }
 
 /// Runs a command that is told whom to ask, and must succeed; what it wrote.
-async fn run(what: &str, address: &str, folder: &Path, mut command: Command) -> String {
+pub(crate) async fn run(what: &str, address: &str, folder: &Path, mut command: Command) -> String {
     let command = command
         .env("HAPTA_URL", format!("http://{address}"))
         .current_dir(folder)
