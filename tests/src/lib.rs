@@ -31,8 +31,8 @@
 mod browser;
 mod client;
 pub mod demo;
-mod eventually;
 mod events;
+mod eventually;
 mod gateway;
 mod mailbox;
 mod node;
@@ -49,8 +49,8 @@ mod ways_in;
 
 pub use browser::Browser;
 pub use client::{Call, Client};
-pub use eventually::{PATIENCE, eventually};
 pub use events::{Event, EventStream};
+pub use eventually::{PATIENCE, eventually};
 pub use gateway::{ADMIN_KEY, TestGateway};
 pub use mailbox::{Mail, Mailbox};
 pub use pocketbase::{

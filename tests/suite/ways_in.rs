@@ -2,6 +2,12 @@
 //!
 //! What a scenario says is true of PocketBase itself and of the gateway before it: each is played at both.
 
+/// The account that a login by OAuth2 makes.
+mod accounts;
+/// Who has an account is nobody's business.
+mod concealed;
+/// Many logins at once.
+mod identities;
 /// What mails lead to: verification, a new password, another address.
 mod mails;
 /// By a provider: new and known people, links, and what is no code of theirs.
@@ -14,6 +20,8 @@ mod passwords;
 mod sdk;
 /// By two ways, one after the other.
 mod second_factor;
+/// By a provider, with a popup.
+mod streams;
 
 use hapta_tests::{Client, Mailbox, PocketBase, Provider, Reply, Setup, TestGateway, WaysIn};
 use serde_json::{Value, json};
@@ -50,10 +58,19 @@ impl Entrance {
     }
 
     async fn of_a_gateway(files: &[(&str, &str)]) -> Self {
+        Self::of_a_gateway_with(files, |gateway| {
+            gateway.open("users").also("[superusers]\nroutes = \"on\"")
+        })
+        .await
+    }
+
+    /// A gateway that exposes what `set_up` says.
+    async fn of_a_gateway_with(
+        files: &[(&str, &str)],
+        set_up: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
         let entrance = Self::of_pocketbase(files).await;
-        let setup = Setup::before(entrance.pocketbase.address())
-            .open("users")
-            .also("[superusers]\nroutes = \"on\"");
+        let setup = set_up(Setup::before(entrance.pocketbase.address()));
         Self {
             gateway: Some(setup.start().await),
             ..entrance

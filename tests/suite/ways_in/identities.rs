@@ -1,0 +1,84 @@
+//! An identity is never another's.
+
+use futures_util::{StreamExt, stream};
+use hapta_tests::Client;
+use hapta_tests::demo::{ALICE, BOB, record, records};
+use serde_json::{Value, json};
+
+use super::{Entrance, PASSWORD, users};
+
+/// Turns of two people, each a login, a refresh and three readings.
+const TURNS: usize = 1_000;
+
+/// Turns under way at once.
+const AT_ONCE: usize = 24;
+
+/// Somebody, by name and id.
+type Person = (&'static str, &'static str);
+
+const PEOPLE: [Person; 2] = [("alice", ALICE), ("bob", BOB)];
+
+#[tokio::test]
+async fn a_thousand_turns_of_two_people_are_each_their_own() {
+    let at = Entrance::of_a_gateway_with(&[], |gateway| {
+        let gateway = gateway.rule("narrower").judged("posts", &["narrower"]);
+        gateway.open("users")
+    })
+    .await;
+    at.offer(|ways| ways).await;
+    let guest = at.guest();
+    let stale = guest.clone().log_in("bob").await;
+    let turns = stream::iter(0..TURNS).map(|turn| {
+        // No pattern that both could fall into step with.
+        let own = (turn * turn / 3 + turn / 7) % 2;
+        take(&guest, &stale, PEOPLE[own], PEOPLE[1 - own])
+    });
+    let done = turns.buffer_unordered(AT_ONCE).count().await;
+    assert_eq!(done, TURNS);
+}
+
+/// One turn: whatever is answered is the asker's own.
+async fn take(guest: &Client, stale: &Client, own: Person, other: Person) {
+    let (name, id) = own;
+    let email = format!("{name}@example.com");
+    let login = json!({ "identity": email, "password": PASSWORD });
+    // What a client was before plays no part.
+    let call = guest
+        .post(&users("auth-with-password"))
+        .token(stale.token());
+    let answer = call.json(&login).await.expect(200);
+    let token = own_token(&answer, id, &email);
+    let call = guest.post(&users("auth-refresh")).token(&token);
+    let answer = call.await.expect(200);
+    let token = own_token(&answer, id, &email);
+
+    let asker = guest.clone().with_token(&token);
+    let own = asker.get(&record("users", id)).await.expect(200);
+    assert_eq!(own["email"], email.as_str());
+    let others = asker.get(&record("users", other.1)).await.expect(200);
+    assert_eq!(others.get("email"), None, "{name} sees {others}");
+    let posts = asker.get(&records("posts")).await.expect(200);
+    let posts = posts["items"].as_array().expect("a list");
+    assert!(
+        !posts.is_empty() && posts.iter().all(|post| post["author"] == id),
+        "{name}: {posts:?}"
+    );
+}
+
+/// The token of a login's answer, which is this person's.
+fn own_token(answer: &Value, id: &str, email: &str) -> String {
+    assert_eq!(
+        (&answer["record"]["id"], &answer["record"]["email"]),
+        (&json!(id), &json!(email))
+    );
+    let token = answer["token"].as_str().expect("a token");
+    let payload = token.split('.').nth(1).expect("three parts");
+    assert!(decoded(payload).contains(&format!("\"id\":\"{id}\"")));
+    token.to_owned()
+}
+
+fn decoded(part: &str) -> String {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part);
+    String::from_utf8(bytes.expect("base64url")).expect("text")
+}
