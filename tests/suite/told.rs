@@ -123,12 +123,7 @@ async fn of_logins_and_accounts_a_rule_is_told_who_and_never_by_what() {
             &["code", "codeVerifier"],
         ),
         (&guest, "request-verification", email.clone(), &[]),
-        (
-            &guest,
-            "confirm-verification",
-            json!({ "token": "t" }),
-            &["token"],
-        ),
+        (&guest, "confirm-verification", json!({ "token": "t" }), &["token"]),
         (&guest, "request-password-reset", email, &[]),
         (
             &guest,
@@ -136,12 +131,7 @@ async fn of_logins_and_accounts_a_rule_is_told_who_and_never_by_what() {
             json!({ "token": "t", "password": "p", "passwordConfirm": "p" }),
             &["token", "password", "passwordConfirm"],
         ),
-        (
-            &alice,
-            "request-email-change",
-            json!({ "newEmail": "new@example.com" }),
-            &[],
-        ),
+        (&alice, "request-email-change", json!({ "newEmail": "new@example.com" }), &[]),
         (
             &guest,
             "confirm-email-change",
