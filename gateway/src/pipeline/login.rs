@@ -141,7 +141,10 @@ pub(super) fn hold(account: Option<Account>, reply: Reply) -> Result<Reply, Erro
         return Ok(reply);
     };
     let is_made = matches!(&reply, Reply::Json { body, .. } if is_new(body));
-    if is_made {
+    // Of a first of two steps it is not told.
+    let may_be_made =
+        matches!(&reply, Reply::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED);
+    if is_made || may_be_made {
         dossier.sent();
     }
     match (word, &reply) {
