@@ -1,13 +1,14 @@
 //! A client of raw HTTP: what it is told to send is what it sends.
 
 use std::future::{Future, IntoFuture};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Response};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
@@ -43,6 +44,18 @@ impl Client {
             address,
             token: None,
             http,
+        }
+    }
+
+    /// The same client at another address of this machine, like 127.0.0.2: a server sees somebody else.
+    #[must_use]
+    pub fn from(&self, own: IpAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(Some(own));
+        Self {
+            http: hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+                .build(connector),
+            ..self.clone()
         }
     }
 
@@ -141,6 +154,16 @@ impl Client {
         self.bytes(request.as_bytes()).await
     }
 
+    /// Reads what has no end, from its beginning.
+    pub(crate) async fn stream(&self, target: &str) -> Incoming {
+        let call = self.get(target).respond();
+        let response = tokio::time::timeout(PATIENCE, call)
+            .await
+            .expect("the server answers");
+        assert_eq!(response.status(), 200, "{response:?}");
+        response.into_body()
+    }
+
     /// Sends these bytes and reads to the end of the connection.
     pub async fn bytes(&self, request: &[u8]) -> Reply {
         let exchange = async {
@@ -184,20 +207,19 @@ impl Call {
         self
     }
 
-    async fn send(self) -> Reply {
+    async fn respond(self) -> Response<Incoming> {
         let mut request = http::Request::builder()
             .method(self.method)
             .uri(format!("http://{}{}", self.client.address, self.target))
             .body(Full::new(self.body))
             .expect("a request: send other bytes with Client::raw");
         request.headers_mut().extend(self.headers);
-        let response = self
-            .client
-            .http
-            .request(request)
-            .await
-            .expect("the server answers");
-        let (head, body) = response.into_parts();
+        let response = self.client.http.request(request).await;
+        response.expect("the server answers")
+    }
+
+    async fn send(self) -> Reply {
+        let (head, body) = self.respond().await.into_parts();
         let body = body
             .collect()
             .await

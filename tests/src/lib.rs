@@ -13,7 +13,7 @@
 //!
 //! For logging in there is more: [`Mailbox`] is where PocketBase's mails arrive, [`Provider`] an OIDC
 //! provider with the browser to log in there, and [`WaysIn`] tells a PocketBase of both. They are programs
-//! in Node, in `tests/sdk`.
+//! in Node, in `tests/sdk`. A [`Listener`] gets realtime events.
 //!
 //! Everything binds 127.0.0.1 on a port of its own and ends with its value, so
 //! that tests run side by side. Nothing waits for luck: what takes time is
@@ -32,6 +32,7 @@ mod client;
 pub mod demo;
 mod eventually;
 mod gateway;
+mod listener;
 mod mailbox;
 mod node;
 mod pocketbase;
@@ -48,6 +49,7 @@ mod ways_in;
 pub use client::{Call, Client};
 pub use eventually::{PATIENCE, eventually};
 pub use gateway::{ADMIN_KEY, TestGateway};
+pub use listener::{Event, Listener};
 pub use mailbox::{Mail, Mailbox};
 pub use pocketbase::{
     PocketBase, binary as pocketbase_binary, free_address, since, version as pocketbase_version,

@@ -2,6 +2,8 @@
 //!
 //! What a scenario says is true of PocketBase itself and of the gateway before it: each is played at both.
 
+/// Whose an answer is, when many are under way.
+mod identities;
 /// What mails lead to: verification, a new password, another address.
 mod mails;
 /// By a provider: new and known people, links, and what is no code of theirs.
@@ -10,6 +12,8 @@ mod oauth2;
 mod one_time;
 /// By password; and what a login is good for afterwards.
 mod passwords;
+/// Where a provider sends browsers back to: whose login it becomes.
+mod redirect;
 /// The official SDK, in every way that it knows.
 mod sdk;
 /// By two ways, one after the other.
