@@ -169,6 +169,7 @@ async fn unknown_addresses_are_answered_as_known_ones() {
         ] {
             let of_unknown = post(at, action, &json!({ "email": unknown })).await;
             let of_known = post(at, action, &json!({ "email": known })).await;
+            assert!(of_known.status < 300, "{action}: {of_known:?}");
             assert_eq!(shape(&of_known), shape(&of_unknown), "{action}");
             let mail = at.mailbox().await.mail_to(known).await;
             assert_eq!(mail.to, known);
