@@ -21,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench bench-rules fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz
+.PHONY: help run test test-matrix rules lint bench bench-rules fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,11 +73,11 @@ fuzz: cargo-fuzz rules test-rules nextest ## the parsers, the loader, values and
 	HAPTA_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo nextest run --package hapta-tests --no-capture loader::
 	PROPTEST_CASES=20000 cargo nextest run --package hapta convert:: document::
 
-setup: pocketbase rules test-rules guests sdk python-sdk nextest ## all that the tests need, and no test
+setup: pocketbase rules test-rules guests sdk python-sdk browser nextest ## all that the tests need, and no test
 
 clean: ## removes what was built and fetched
 	cargo clean
-	rm -rf .build tests/sdk/node_modules tests/guests/js/node_modules tests/guests/wasip2/target rule-sdk/target rules-examples/*/target tests/rules/target
+	rm -rf .build tests/sdk/node_modules tests/browser/node_modules tests/guests/js/node_modules tests/guests/wasip2/target rule-sdk/target rules-examples/*/target tests/rules/target
 
 pocketbase:
 	.ci/fetch-pocketbase $(POCKETBASE_VERSION) $(POCKETBASE)
@@ -98,6 +98,14 @@ sdk: tests/sdk/node_modules/.package-lock.json
 
 tests/sdk/node_modules/.package-lock.json: tests/sdk/package-lock.json
 	cd tests/sdk && npm ci --no-audit --no-fund
+	touch $@
+
+# A Chromium, and what drives it.
+browser: tests/browser/node_modules/.package-lock.json
+	@.ci/fetch-browser >/dev/null
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund
 	touch $@
 
 python-sdk:

@@ -6,6 +6,8 @@
 mod collections;
 mod environment;
 mod log;
+mod logins;
+mod origin;
 mod place;
 mod pocketbase;
 mod raw;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use logins::{Logins, ProviderTokens, TakenEmail};
+pub use origin::{Origin, Scheme};
 pub use place::StatePlace;
 pub use pocketbase::PocketBase;
 pub use server::{Admin, Server, Tls};
@@ -27,7 +31,7 @@ use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{rules as rule_station, sessions, state as state_folder};
+use crate::{realtime, rules as rule_station, sessions, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +44,8 @@ pub struct Config {
     pub pocketbase: PocketBase,
     /// From `[sessions]` and `superusers.routes`.
     pub sessions: sessions::Settings,
+    /// Of logins at a provider that are under way, from `[logins]`.
+    pub pending_logins: realtime::Settings,
     /// From `[rules]`, `[[rule]]`, `[collections]` and `superusers.judged`.
     pub rules: rule_station::Settings,
     /// How many calls of rules may run at once, over all.
@@ -63,6 +69,8 @@ pub struct Serving {
     pub superusers: bool,
     /// How many records of a list may be read to fill one page when rules drop some.
     pub list_scan: u32,
+    /// What logins tell and where they lead.
+    pub logins: Logins,
     /// How many faults of rules are too many.
     pub alarm: AlarmSettings,
     /// How much an expand may gather.
@@ -156,6 +164,7 @@ impl Config {
                 remembered: raw.sessions.remembered,
                 bad_token: raw.sessions.bad_token.into(),
             },
+            pending_logins: logins::pending(&raw.logins)?,
             instances: rules::instances(&raw.rules)?,
             last_good: raw.rules.last_good,
             state: state::resolve(raw.state, folder)?,
@@ -168,6 +177,7 @@ impl Config {
             serving: Serving {
                 superusers,
                 list_scan: raw.rules.list_scan,
+                logins: logins::resolve(raw.logins)?,
                 alarm: rules::alarm(&raw.rules)?,
                 expand: surface::expand(&raw.expand)?,
                 surface: Arc::new(surface::resolve(&raw.compat, &raw.strict, &raw.pages)?),
@@ -195,6 +205,10 @@ impl Config {
         note(self.admin != other.admin, "[admin]");
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
         note(self.sessions != other.sessions, "[sessions]");
+        note(
+            self.pending_logins != other.pending_logins,
+            "logins.pending, logins.pending_per_address or logins.pending_for",
+        );
         note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");
         note(

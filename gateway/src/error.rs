@@ -17,6 +17,7 @@ use crate::exchange::json::JsonError;
 use crate::exchange::media::MediaError;
 use crate::exchange::write::WriteError;
 use crate::operation::OperationError;
+use crate::realtime::RealtimeError;
 use crate::record::ShapeError;
 use crate::rules::{Denial, Fault, RuleError};
 use crate::schema::PathError;
@@ -51,6 +52,9 @@ pub enum Error {
     /// A superuser route, asked for by somebody else.
     #[error("the route is for superusers")]
     NotSuperuser,
+    /// A login that would lead elsewhere than the operator allows.
+    #[error("the redirect URL is not one of logins.redirect_urls")]
+    Redirect,
     /// It is not known who asks, or not allowed.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -67,6 +71,9 @@ pub enum Error {
         /// Only the first is told.
         problem: ReachProblem,
     },
+    /// No event stream, or none to which it belongs.
+    #[error(transparent)]
+    Realtime(#[from] RealtimeError),
     /// A rule denied it, or gave no verdict that counts.
     #[error(transparent)]
     Rule(#[from] RuleError),
@@ -205,6 +212,8 @@ impl Error {
             | Self::Closed(_)
             | Self::SuperuserRoute
             | Self::NotSuperuser
+            | Self::Redirect
+            | Self::Realtime(_)
             | Self::Session(_)
             | Self::Body(_)
             | Self::Reach { .. }
@@ -255,7 +264,9 @@ impl Error {
             Self::Condition(_) => (StatusCode::BAD_REQUEST, "condition"),
             Self::SuperuserRoute => (StatusCode::FORBIDDEN, "superuser_route"),
             Self::NotSuperuser => (StatusCode::FORBIDDEN, "not_superuser"),
+            Self::Redirect => (StatusCode::BAD_REQUEST, "redirect_url"),
             Self::Session(error) => session(error),
+            Self::Realtime(error) => realtime(error),
             Self::Body(error) => body(error),
             Self::Reach { problem, .. } => match problem {
                 // As PocketBase has it: a superuser's filter may.
@@ -309,6 +320,18 @@ fn session(error: &SessionError) -> (StatusCode, &'static str) {
     }
 }
 
+fn realtime(error: &RealtimeError) -> (StatusCode, &'static str) {
+    match error {
+        RealtimeError::Full => (StatusCode::SERVICE_UNAVAILABLE, "streams_full"),
+        RealtimeError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "streams_of_address"),
+        RealtimeError::Unknown => (StatusCode::NOT_FOUND, "unknown_client"),
+        RealtimeError::Topic(_) => (StatusCode::NOT_FOUND, "not_served"),
+        RealtimeError::TooLarge => (StatusCode::BAD_REQUEST, "outcome_too_large"),
+        RealtimeError::Ended => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        RealtimeError::Random => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
 fn body(error: &BodyError) -> (StatusCode, &'static str) {
     match error {
         BodyError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
@@ -323,7 +346,7 @@ fn body(error: &BodyError) -> (StatusCode, &'static str) {
         }
         BodyError::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
         BodyError::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
-        BodyError::Misfit(BodyMisfit::Write(_) | BodyMisfit::Login(_)) | BodyError::Twice(_) => {
+        BodyError::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_)) | BodyError::Twice(_) => {
             (StatusCode::BAD_REQUEST, "body_key")
         }
     }

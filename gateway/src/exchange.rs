@@ -3,7 +3,7 @@
 
 pub mod form;
 pub mod json;
-pub mod login;
+pub mod keys;
 pub mod media;
 pub mod token;
 mod value;
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use crate::operation::{CollectionRef, Operation, RecordId, RecordQuery};
+use crate::operation::{CollectionRef, Operation, RecordId, RecordQuery, Takes};
 use crate::principal::Principal;
 use crate::schema::Collection;
 use crate::surface::{Surface, Unnamed};
@@ -66,9 +66,9 @@ pub enum BodyMisfit {
     /// Of a record.
     #[error(transparent)]
     Write(#[from] write::WriteError),
-    /// Of a login.
+    /// Of a login and the like.
     #[error(transparent)]
-    Login(#[from] login::LoginError),
+    Keys(#[from] keys::KeysError),
     /// A record's body is an object.
     #[error("the body must be a JSON object")]
     NoObject,
@@ -101,11 +101,18 @@ pub fn hold_body(
             write::check_record_body(body, collection, &mut admits)?.into()
         }
         (operation, Some(_), _) if operation.writes_record() => return Err(BodyMisfit::NoObject),
-        (Operation::AuthWithPassword { .. }, Some(collection), body) => {
-            let mut admits = |key: &str| surface.admits(of_body(collection, key), &mut unnamed);
-            login::Login::parse(body, &mut admits)?.to_body()
-        }
-        (_, _, body) => body,
+        (operation, collection, body) => match operation.takes() {
+            Takes::Keys(keys) => {
+                let mut admits = |key: &str| {
+                    collection.is_some_and(|collection| {
+                        surface.admits(of_body(collection, key), &mut unnamed)
+                    })
+                };
+                keys::check(keys, body, &mut admits)?.into()
+            }
+            Takes::Among(keys) => keys::pick(keys, body)?.into(),
+            Takes::Nothing | Takes::Record | Takes::Json | Takes::File => body,
+        },
     };
     Ok(Held { body, unnamed })
 }
@@ -118,6 +125,16 @@ fn of_body(collection: &Collection, key: &str) -> Unnamed {
 }
 
 impl Exchange {
+    /// The keys of its body whose values are secrets.
+    #[must_use]
+    pub fn masked(&self) -> Arc<[String]> {
+        match (&self.collection, &self.operation) {
+            (None, _) => Arc::default(),
+            (Some(collection), Operation::Auth(_)) => Arc::clone(&collection.masked_of_logins),
+            (Some(collection), _) => Arc::clone(&collection.masked),
+        }
+    }
+
     /// The exchange of calls that no request is behind: a guest who asks for
     /// health from this machine.
     #[must_use]

@@ -19,6 +19,7 @@ use self::alarm::Faults;
 use self::candidate::{Candidate, check_collections};
 use self::keeping::Keeping;
 use crate::config::{Config, Server, Serving};
+use crate::realtime::Realtime;
 use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
 use crate::state::{State, StateError};
@@ -31,6 +32,8 @@ pub struct Gateway {
     pub upstream: Arc<Upstream>,
     /// Finds out who asks.
     pub sessions: Sessions,
+    /// Holds event streams.
+    pub realtime: Realtime,
     /// Counts what the pipeline, the listeners and the reloads do.
     pub metrics: Metrics,
     /// Writes decisions and security events.
@@ -139,6 +142,7 @@ impl Gateway {
         let log = Log::new(&config.log, state.as_deref().and_then(veil_key), &metrics);
         let gateway = Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
+            realtime: Realtime::new(config.pending_logins.clone()),
             upstream,
             metrics,
             log,
@@ -208,7 +212,8 @@ impl Gateway {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         let tallies = before.iter().cloned();
         let tallies = tallies.chain([in_force.generation.tallies()]).collect();
-        self.metrics.text(tallies, &in_force.generation)
+        let streams = self.realtime.counts();
+        self.metrics.text(tallies, &in_force.generation, streams)
     }
 
     /// The generation that commands pinned.

@@ -4,15 +4,15 @@
 //!
 //! A request comes through a door ([`doors`]) and takes one path, in
 //! [`pipeline`]: permit → fetch → release. On the way it meets the stations,
-//! which do not know each other: [`sessions`] says who asks, [`rules`] judges.
-//! [`upstream`] is the one way to PocketBase.
+//! which do not know each other: [`sessions`] says who asks, [`rules`] judges,
+//! [`realtime`] holds event streams. [`upstream`] is the one way to PocketBase.
 //!
 //! # The modules, in reading order
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
-//!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`]
+//!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`], [`pages`]
 //! - under the stations: [`upstream`]; [`state`], the folder of what outlives the gateway
-//! - the stations: [`sessions`], [`rules`]
+//! - the stations: [`sessions`], [`rules`], [`realtime`]
 //! - the conductor: [`gateway`], [`pipeline`]
 //! - the doors: [`doors`]
 //! - the edge: [`error`], [`config`], [`server`], [`admin`], [`telemetry`], [`cli`]
@@ -37,6 +37,7 @@ pub mod deny;
 pub mod exchange;
 pub mod filter;
 pub mod operation;
+pub mod pages;
 pub mod principal;
 pub mod record;
 pub mod schema;
@@ -45,6 +46,7 @@ pub mod surface;
 pub mod state;
 pub mod upstream;
 
+pub mod realtime;
 pub mod rules;
 pub mod sessions;
 

@@ -4,9 +4,11 @@
 //! canonical request for PocketBase is written. Whatever has no place in it
 //! is refused, so there is no second spelling of anything.
 
+mod auth;
 mod error;
 mod expand;
 mod fields;
+mod key;
 mod kind;
 mod names;
 mod parse;
@@ -18,9 +20,11 @@ mod sort;
 mod tests;
 mod upstream;
 
+pub use auth::{AuthAction, AuthRequest, OAuth2Return};
 pub use error::OperationError;
 pub use expand::{Expand, ExpandBounds};
 pub use fields::Fields;
+pub use key::{BodyKey, KeyKind};
 pub(crate) use query::decode;
 pub use query::{DownloadQuery, ListQuery, RecordQuery};
 pub use routes::{Answer, Query, ROUTES, Route, State, Takes, Who};
@@ -78,29 +82,25 @@ pub enum Operation {
         /// Parameters that the configuration lets in.
         also: Vec<(String, String)>,
     },
-    /// `GET /api/collections/{collection}/auth-methods`.
-    AuthMethods {
+    /// One of the routes by which records of an auth collection log in, and keep
+    /// their accounts: below `/api/collections/{collection}/`.
+    Auth(AuthRequest),
+    /// `POST /api/collections/{collection}/impersonate/{id}`: a superuser's.
+    Impersonate {
         /// Into which collection.
         collection: CollectionRef,
-        /// How they are told; nothing can be expanded.
-        query: RecordQuery,
-    },
-    /// `POST /api/collections/{collection}/auth-with-password`.
-    AuthWithPassword {
-        /// Into which collection.
-        collection: CollectionRef,
-        /// How the answer is told.
-        query: RecordQuery,
-        /// The first of two steps, where the query tells it: it goes on in the body.
-        mfa_id: Option<String>,
-    },
-    /// `POST /api/collections/{collection}/auth-refresh`.
-    AuthRefresh {
-        /// Of which collection.
-        collection: CollectionRef,
+        /// As which record.
+        id: RecordId,
         /// How the answer is told.
         query: RecordQuery,
     },
+    /// `/api/oauth2-redirect`, where a provider sends people back to; none: what
+    /// it gives them along is in the body.
+    OAuth2Redirect(Option<OAuth2Return>),
+    /// `GET /api/realtime`.
+    Realtime,
+    /// `POST /api/realtime`.
+    Subscribe,
     /// `GET /api/files/{collection}/{id}/{file}`.
     Download {
         /// Whose file.
@@ -119,6 +119,8 @@ pub enum Operation {
     Custom(PlainRequest),
     /// A page of PocketBase's dashboard, or what belongs to one.
     Dashboard(Page),
+    /// What the gateway shows in place of the dashboard to people whom mails lead there.
+    AuthPage(Page),
     /// A file of PocketBase's public folder.
     Static(Page),
 }
@@ -186,10 +188,39 @@ pub enum OperationKind {
     Delete,
     /// How one may log in.
     AuthMethods,
-    /// A login.
+    /// A login by password.
     AuthWithPassword,
+    /// A login by what a provider says.
+    AuthWithOAuth2,
+    /// A one-time password, by mail.
+    #[serde(rename = "requestOTP")]
+    RequestOtp,
+    /// A login by a one-time password.
+    #[serde(rename = "authWithOTP")]
+    AuthWithOtp,
     /// A new token for a good one.
     AuthRefresh,
+    /// A mail that proves an address.
+    RequestVerification,
+    /// The proof.
+    ConfirmVerification,
+    /// A mail that lets choose a new password.
+    RequestPasswordReset,
+    /// The new password.
+    ConfirmPasswordReset,
+    /// A mail to a new address.
+    RequestEmailChange,
+    /// The new address.
+    ConfirmEmailChange,
+    /// A token of somebody else, for a superuser.
+    Impersonate,
+    /// The way back from a provider.
+    #[serde(rename = "oauth2Redirect")]
+    OAuth2Redirect,
+    /// A stream of events.
+    Realtime,
+    /// What a stream is to tell.
+    Subscribe,
     /// A file of a record.
     Download,
     /// Whether PocketBase is up.
@@ -200,6 +231,8 @@ pub enum OperationKind {
     Custom,
     /// PocketBase's dashboard.
     Dashboard,
+    /// The gateway's own pages for what mails lead to.
+    AuthPage,
     /// PocketBase's public folder.
     Static,
 }
@@ -211,6 +244,9 @@ pub enum Identity {
     Ignored,
     /// A superuser is told more; anybody else is a guest, with whatever token.
     Superuser,
+    /// A good token counts, and any other is dropped: SDKs send a stale one along
+    /// with a new login.
+    IfGood,
     /// A guest may ask; a token that is sent must be good.
     Optional,
     /// No token, no answer.
@@ -278,13 +314,16 @@ impl Operation {
             Self::Create { .. } => OperationKind::Create,
             Self::Update { .. } => OperationKind::Update,
             Self::Delete { .. } => OperationKind::Delete,
-            Self::AuthMethods { .. } => OperationKind::AuthMethods,
-            Self::AuthWithPassword { .. } => OperationKind::AuthWithPassword,
-            Self::AuthRefresh { .. } => OperationKind::AuthRefresh,
+            Self::Auth(request) => request.action.kind(),
+            Self::Impersonate { .. } => OperationKind::Impersonate,
+            Self::OAuth2Redirect(_) => OperationKind::OAuth2Redirect,
+            Self::Realtime => OperationKind::Realtime,
+            Self::Subscribe => OperationKind::Subscribe,
             Self::Download { .. } => OperationKind::Download,
             Self::Superuser(_) => OperationKind::Superuser,
             Self::Custom(_) => OperationKind::Custom,
             Self::Dashboard(_) => OperationKind::Dashboard,
+            Self::AuthPage(_) => OperationKind::AuthPage,
             Self::Static(_) => OperationKind::Static,
         }
     }
@@ -294,7 +333,33 @@ impl Operation {
     pub fn route(&self) -> Option<&'static Route> {
         match self {
             Self::Superuser(request) => Route::find(request.method.as_str(), &request.segments),
+            // Of two rows, that of the method.
+            Self::OAuth2Redirect(by_query) => ROUTES.iter().find(|route| {
+                let is_get = route.method == http::Method::GET.as_str();
+                route.operation == self.kind().as_str() && is_get == by_query.is_some()
+            }),
             other => Route::of(other.kind()),
+        }
+    }
+
+    /// What its body may be.
+    #[must_use]
+    pub fn takes(&self) -> Takes {
+        self.route().map_or(Takes::Nothing, |route| route.body)
+    }
+
+    /// Whether it is nobody's but a superuser's.
+    #[must_use]
+    pub fn is_for_superusers(&self) -> bool {
+        matches!(self, Self::Superuser(_) | Self::Impersonate { .. })
+    }
+
+    /// The action, where it is one of an auth collection's.
+    #[must_use]
+    pub fn auth_action(&self) -> Option<AuthAction> {
+        match self {
+            Self::Auth(request) => Some(request.action),
+            _ => None,
         }
     }
 
@@ -303,18 +368,21 @@ impl Operation {
     pub fn collection(&self) -> Option<&CollectionRef> {
         match self {
             Self::Health { .. }
+            | Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
             | Self::Superuser(_)
             | Self::Custom(_)
             | Self::Dashboard(_)
+            | Self::AuthPage(_)
             | Self::Static(_) => None,
+            Self::Auth(request) => Some(&request.collection),
             Self::List { collection, .. }
             | Self::View { collection, .. }
             | Self::Create { collection, .. }
             | Self::Update { collection, .. }
             | Self::Delete { collection, .. }
-            | Self::AuthMethods { collection, .. }
-            | Self::AuthWithPassword { collection, .. }
-            | Self::AuthRefresh { collection, .. }
+            | Self::Impersonate { collection, .. }
             | Self::Download { collection, .. } => Some(collection),
         }
     }
@@ -326,16 +394,19 @@ impl Operation {
             Self::View { id, .. }
             | Self::Update { id, .. }
             | Self::Delete { id, .. }
+            | Self::Impersonate { id, .. }
             | Self::Download { id, .. } => Some(id),
             Self::Health { .. }
             | Self::List { .. }
             | Self::Create { .. }
-            | Self::AuthMethods { .. }
-            | Self::AuthWithPassword { .. }
-            | Self::AuthRefresh { .. }
+            | Self::Auth(_)
+            | Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
             | Self::Superuser(_)
             | Self::Custom(_)
             | Self::Dashboard(_)
+            | Self::AuthPage(_)
             | Self::Static(_) => None,
         }
     }
@@ -349,14 +420,17 @@ impl Operation {
             | Self::View { query, .. }
             | Self::Create { query, .. }
             | Self::Update { query, .. }
-            | Self::AuthMethods { query, .. }
-            | Self::AuthWithPassword { query, .. }
-            | Self::AuthRefresh { query, .. } => query.fields.as_ref(),
+            | Self::Impersonate { query, .. }
+            | Self::Auth(AuthRequest { query, .. }) => query.fields.as_ref(),
             Self::Delete { .. }
             | Self::Download { .. }
+            | Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
             | Self::Superuser(_)
             | Self::Custom(_)
             | Self::Dashboard(_)
+            | Self::AuthPage(_)
             | Self::Static(_) => None,
         }
     }
@@ -369,12 +443,15 @@ impl Operation {
             Self::View { query, .. }
             | Self::Create { query, .. }
             | Self::Update { query, .. }
-            | Self::AuthMethods { query, .. }
-            | Self::AuthWithPassword { query, .. }
-            | Self::AuthRefresh { query, .. } => Some(&query.expand),
+            | Self::Impersonate { query, .. }
+            | Self::Auth(AuthRequest { query, .. }) => Some(&query.expand),
             Self::Health { .. }
             | Self::Delete { .. }
             | Self::Download { .. }
+            | Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
+            | Self::AuthPage(_)
             | Self::Superuser(_)
             | Self::Custom(_)
             | Self::Dashboard(_)
@@ -386,12 +463,15 @@ impl Operation {
     #[must_use]
     pub fn identity(&self) -> Identity {
         match self {
-            Self::AuthMethods { .. }
-            | Self::AuthWithPassword { .. }
+            Self::Auth(request) => request.action.identity(),
+            Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
             | Self::Dashboard(_)
+            | Self::AuthPage(_)
             | Self::Static(_) => Identity::Ignored,
             Self::Health { .. } => Identity::Superuser,
-            Self::AuthRefresh { .. } | Self::Superuser(_) => Identity::Required,
+            Self::Impersonate { .. } | Self::Superuser(_) => Identity::Required,
             Self::List { .. }
             | Self::View { .. }
             | Self::Create { .. }
@@ -429,9 +509,12 @@ impl Operation {
             | Self::Create { .. }
             | Self::Update { .. }
             | Self::Delete { .. }
-            | Self::AuthMethods { .. }
-            | Self::AuthWithPassword { .. }
-            | Self::AuthRefresh { .. }
+            | Self::Auth(_)
+            | Self::Impersonate { .. }
+            | Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
+            | Self::AuthPage(_)
             | Self::Superuser(_) => false,
         }
     }
@@ -445,12 +528,18 @@ impl Operation {
             | Self::View { query, .. }
             | Self::Create { query, .. }
             | Self::Update { query, .. }
-            | Self::AuthMethods { query, .. }
-            | Self::AuthWithPassword { query, .. }
-            | Self::AuthRefresh { query, .. } => &query.also,
+            | Self::Impersonate { query, .. }
+            | Self::Auth(AuthRequest { query, .. }) => &query.also,
             Self::Download { query, .. } => &query.also,
             Self::Delete { also, .. } => also,
-            Self::Superuser(_) | Self::Custom(_) | Self::Dashboard(_) | Self::Static(_) => &[],
+            Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
+            | Self::Superuser(_)
+            | Self::Custom(_)
+            | Self::Dashboard(_)
+            | Self::AuthPage(_)
+            | Self::Static(_) => &[],
         }
     }
 
@@ -470,14 +559,17 @@ impl Operation {
         match self {
             Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => true,
             Self::Superuser(request) | Self::Custom(request) => request.method != http::Method::GET,
+            Self::Auth(request) => request.action.is_confirmation(),
             Self::Health { .. }
             | Self::List { .. }
             | Self::View { .. }
-            | Self::AuthMethods { .. }
-            | Self::AuthWithPassword { .. }
-            | Self::AuthRefresh { .. }
+            | Self::Impersonate { .. }
+            | Self::OAuth2Redirect(_)
+            | Self::Realtime
+            | Self::Subscribe
             | Self::Download { .. }
             | Self::Dashboard(_)
+            | Self::AuthPage(_)
             | Self::Static(_) => false,
         }
     }

@@ -12,6 +12,8 @@ mod closed;
 mod conditions;
 mod fetch;
 mod fill;
+mod login;
+mod own;
 mod permit;
 mod reach;
 mod release;
@@ -32,6 +34,7 @@ pub use permit::Permitted;
 use self::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
+use crate::realtime::Events;
 use crate::upstream::{FileBody, UpstreamError};
 
 /// A request as a door heard it.
@@ -73,6 +76,8 @@ pub enum ResponseBody {
     Bytes(Bytes),
     /// Streamed from PocketBase.
     File(FileBody),
+    /// Told as it happens, until its station ends it.
+    Events(Events),
 }
 
 /// Header of every answer: finds the exchange's log line again.
@@ -99,6 +104,9 @@ async fn answer(
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
     let permitted = permit::permit(gateway, request, trace).await?;
+    if let Some(answer) = own::answer(gateway, &permitted, trace) {
+        return answer;
+    }
     let is_write = permitted.exchange().operation.is_write();
     let reply = fetch::fetch(gateway, &permitted)
         .await
@@ -158,6 +166,29 @@ impl Response {
             status: file.status,
             headers,
             body: ResponseBody::File(file),
+        }
+    }
+
+    /// An event stream, with the headers that PocketBase gives one.
+    #[must_use]
+    pub fn events(events: Events) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Else nginx keeps events until it has a buffer full of them.
+        headers.insert(
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        );
+        guard(&mut headers);
+        frame(&mut headers);
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body: ResponseBody::Events(events),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::operation::CollectionRef;
+use crate::operation::{CollectionRef, Route};
 
 pub use expand::{Hop, resolve};
 pub use paths::fields_on_path;
@@ -43,6 +43,8 @@ pub struct Collection {
     /// The keys of a body that hold secrets; worked out once, since every call
     /// of a rule needs them.
     pub masked: Arc<[String]>,
+    /// The same of the bodies by which its records log in and keep their accounts.
+    pub masked_of_logins: Arc<[String]>,
 }
 
 /// What sort of collection.
@@ -208,6 +210,15 @@ impl CollectionKind {
             names.dedup();
         }
         names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The keys of the body of a login, a confirmation and the like that hold secrets.
+    fn masked_of_logins(self, fields: &[Field]) -> Arc<[String]> {
+        let own = Route::secrets().into_iter().map(str::to_owned);
+        let mut names: Vec<String> = self.masked(fields).iter().cloned().chain(own).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into()
     }
 }
 

@@ -2,6 +2,7 @@
 //! all of them.
 
 mod accept;
+mod addresses;
 mod reload;
 mod tls;
 
@@ -141,6 +142,9 @@ pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
     }
     let child = Supervised::start(&config)?;
     let loaded = load(&config, state).await;
+    if let Ok(gateway) = &loaded {
+        addresses::report(gateway, &config, config.server.listen).await;
+    }
     child.end().await;
     if let Some(tls) = &config.server.tls {
         tls::acceptor(tls)?;
@@ -168,6 +172,8 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         }
         None => None,
     };
+    // Only here is it known where it listens: the configuration may say "anywhere".
+    addresses::report(&gateway, &config, address).await;
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let router = layered(&gateway, &config.server);
@@ -288,11 +294,13 @@ impl Running {
         &self.gateway
     }
 
-    /// Takes no more connections, lets requests under way end within the
-    /// bound, writes the last lines of the logs, and ends, last, the PocketBase
+    /// Takes no more connections, ends event streams, lets requests under way end
+    /// within the bound, writes the last lines of the logs, and ends, last, the PocketBase
     /// it started. What is under way beyond the bound ends with the runtime.
     pub async fn stop(self) {
         self.stop.cancel();
+        // Each is a request that nothing but its deadline would end.
+        self.gateway.realtime.end();
         let bound = self.gateway.server.shutdown_timeout;
         if tokio::time::timeout(bound, self.tasks.wait())
             .await

@@ -165,7 +165,7 @@ impl Sessions {
                 let superuser = found.ok().flatten().filter(Principal::is_superuser);
                 return Ok(superuser.unwrap_or(Principal::Guest));
             }
-            (Identity::Optional | Identity::Required, _) => {}
+            (Identity::Optional | Identity::IfGood | Identity::Required, _) => {}
         }
         match self.found(admits, client, schema).await {
             Ok(Some(principal)) => Ok(principal),
@@ -186,10 +186,29 @@ impl Sessions {
         error: SessionError,
         identity: Identity,
     ) -> Result<Principal, SessionError> {
-        match (self.settings.bad_token, error.is_of_the_token()) {
-            (BadToken::Guest, true) => nobody(identity),
-            (BadToken::Refuse, _) | (BadToken::Guest, false) => Err(error),
+        let is_dropped = match identity {
+            // A superuser who is not served is nobody here, and may log in as somebody.
+            Identity::IfGood => error.is_of_the_token() || matches!(error, SessionError::Superuser),
+            Identity::Ignored | Identity::Superuser | Identity::Optional | Identity::Required => {
+                self.settings.bad_token == BadToken::Guest && error.is_of_the_token()
+            }
+        };
+        if is_dropped {
+            nobody(identity)
+        } else {
+            Err(error)
         }
+    }
+
+    /// Forgets what PocketBase said of a record's tokens: something was done to
+    /// the account after which none of them may be good.
+    pub fn forget(&self, collection: &str, id: &str) {
+        self.answers.retain(|_, answer| match &answer.said {
+            Said::Good(principal) => !principal
+                .record()
+                .is_some_and(|record| record.collection == collection && record.id == id),
+            Said::Refused | Said::Nothing(_) => true,
+        });
     }
 
     /// Who the token that was sent belongs to; none: none was sent.
@@ -306,7 +325,9 @@ fn sent(headers: &http::HeaderMap) -> Result<Option<Token>, SessionError> {
 fn nobody(identity: Identity) -> Result<Principal, SessionError> {
     match identity {
         Identity::Required => Err(SessionError::Missing),
-        Identity::Optional | Identity::Superuser | Identity::Ignored => Ok(Principal::Guest),
+        Identity::Optional | Identity::IfGood | Identity::Superuser | Identity::Ignored => {
+            Ok(Principal::Guest)
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Surface {
     pub mode: Mode,
     /// Whether PocketBase's dashboard is served, below `/_/`.
     pub dashboard: bool,
+    /// Whether the gateway shows its own pages where mails lead to the dashboard's.
+    pub auth_pages: bool,
     /// The paths of PocketBase's public folder that are served.
     pub files: Vec<PathPattern>,
 }

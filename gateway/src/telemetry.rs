@@ -11,6 +11,7 @@ mod observed;
 mod rules;
 mod security;
 mod stream;
+mod streams;
 mod veil;
 
 pub use decisions::{Decision, Note, RuleCost, Verdict};

@@ -3,6 +3,7 @@
 //! Every request that leaves here was written here, from parsed parts: no byte
 //! of a client's request line, header or body is passed on as it came.
 
+mod addresses;
 mod catalogue;
 mod child;
 mod client;
@@ -21,6 +22,7 @@ use http::{HeaderName, Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+pub use addresses::{Addresses, AuthCollection, Template};
 pub use child::{Child, ChildError};
 pub use fingerprint::{Release, Unsupported, Untested, Version};
 pub use probe::Forwarding;
@@ -330,6 +332,16 @@ impl Upstream {
             &self.settings.forwarding_header,
         )
         .await
+    }
+
+    /// Reads where the links in PocketBase's mails lead, and whose users log in by OAuth2.
+    ///
+    /// # Errors
+    ///
+    /// When PocketBase doesn't tell.
+    pub async fn addresses(&self) -> Result<Addresses, UpstreamError> {
+        self.fingerprint.check()?;
+        addresses::read(&self.client, &self.superuser).await
     }
 
     async fn load_schema(&self) -> Result<Schema, UpstreamError> {

@@ -1,12 +1,12 @@
 //! A client of raw HTTP: what it is told to send is what it sends.
 
 use std::future::{Future, IntoFuture};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::{PATIENCE, Reply, demo};
+use crate::{EventStream, PATIENCE, Reply, demo};
 
 /// Asks one server; as a guest, or with the token of [`Client::with_token`].
 #[derive(Clone, Debug)]
@@ -47,22 +47,22 @@ impl Client {
         }
     }
 
-    /// The same client at another address of this machine, like 127.0.0.2: a server sees somebody else.
-    #[must_use]
-    pub fn from(&self, own: IpAddr) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_local_address(Some(own));
-        Self {
-            http: hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-                .build(connector),
-            ..self.clone()
-        }
-    }
-
     /// Whom it asks.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same client at another address of this machine, of the 127.0.0.0/8 that are all its own.
+    #[must_use]
+    pub fn from(&self, address: [u8; 4]) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(Some(address.into()));
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+        Self {
+            http: http.build(connector),
+            ..self.clone()
+        }
     }
 
     /// The same client with a token of its own on every call.
@@ -154,16 +154,6 @@ impl Client {
         self.bytes(request.as_bytes()).await
     }
 
-    /// Reads what has no end, from its beginning.
-    pub(crate) async fn stream(&self, target: &str) -> Incoming {
-        let call = self.get(target).respond();
-        let response = tokio::time::timeout(PATIENCE, call)
-            .await
-            .expect("the server answers");
-        assert_eq!(response.status(), 200, "{response:?}");
-        response.into_body()
-    }
-
     /// Sends these bytes and reads to the end of the connection.
     pub async fn bytes(&self, request: &[u8]) -> Reply {
         let exchange = async {
@@ -207,19 +197,32 @@ impl Call {
         self
     }
 
-    async fn respond(self) -> Response<Incoming> {
+    /// Sends it and stays for the events that come.
+    ///
+    /// # Panics
+    ///
+    /// When the answer is no stream of events.
+    pub async fn stream(self) -> EventStream {
+        let target = self.target.clone();
+        let sent = tokio::time::timeout(PATIENCE, self.ask()).await;
+        let (head, body) = sent.expect("the server answers").into_parts();
+        assert_eq!(head.status, 200, "no stream of events at {target}");
+        EventStream::new(head.headers, body)
+    }
+
+    async fn ask(self) -> http::Response<Incoming> {
         let mut request = http::Request::builder()
             .method(self.method)
             .uri(format!("http://{}{}", self.client.address, self.target))
             .body(Full::new(self.body))
             .expect("a request: send other bytes with Client::raw");
         request.headers_mut().extend(self.headers);
-        let response = self.client.http.request(request).await;
-        response.expect("the server answers")
+        let asked = self.client.http.request(request).await;
+        asked.expect("the server answers")
     }
 
     async fn send(self) -> Reply {
-        let (head, body) = self.respond().await.into_parts();
+        let (head, body) = self.ask().await.into_parts();
         let body = body
             .collect()
             .await

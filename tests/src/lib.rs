@@ -9,11 +9,11 @@
 //! and [`Reply`] is what it gets; [`PocketBase`] starts the pinned binary on the
 //! demo's data in some 30 ms; [`RecordingProxy`] tells what reached it;
 //! [`StubUpstream`] stalls, cuts and lies; [`Program`] is the command in a process
-//! of its own. People and posts are in [`demo`].
+//! of its own; [`Browser`] runs what looks at pages. People and posts are in [`demo`].
 //!
 //! For logging in there is more: [`Mailbox`] is where PocketBase's mails arrive, [`Provider`] an OIDC
 //! provider with the browser to log in there, and [`WaysIn`] tells a PocketBase of both. They are programs
-//! in Node, in `tests/sdk`. A [`Listener`] gets realtime events.
+//! in Node, in `tests/sdk`.
 //!
 //! Everything binds 127.0.0.1 on a port of its own and ends with its value, so
 //! that tests run side by side. Nothing waits for luck: what takes time is
@@ -28,11 +28,12 @@
     reason = "what goes wrong here fails a test, and should say so at once"
 )]
 
+mod browser;
 mod client;
 pub mod demo;
+mod events;
 mod eventually;
 mod gateway;
-mod listener;
 mod mailbox;
 mod node;
 mod pocketbase;
@@ -46,10 +47,11 @@ mod stage;
 mod stub;
 mod ways_in;
 
+pub use browser::Browser;
 pub use client::{Call, Client};
+pub use events::{Event, EventStream};
 pub use eventually::{PATIENCE, eventually};
 pub use gateway::{ADMIN_KEY, TestGateway};
-pub use listener::{Event, Listener};
 pub use mailbox::{Mail, Mailbox};
 pub use pocketbase::{
     PocketBase, binary as pocketbase_binary, free_address, since, version as pocketbase_version,

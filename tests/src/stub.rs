@@ -130,6 +130,7 @@ fn canned(path: &str, seen: &Seen) -> Answer {
             "code": 200, "message": "API is healthy.",
             "data": { "canBackup": true, "realIP": seen.header(demo::FORWARDING_HEADER), "possibleProxyHeader": "" },
         }),
+        "/api/settings" => json!({ "meta": { "appURL": "http://localhost:8090" } }),
         "/api/collections" => {
             serde_json::from_str(include_str!("../fixtures/stub/collections.json"))
                 .expect("the fixture is JSON")

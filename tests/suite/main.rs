@@ -10,8 +10,12 @@
     reason = "what goes wrong here fails a test, and should say so at once"
 )]
 
+/// Where PocketBase's mails lead, and what to set where that is past the gateway.
+mod addresses;
 /// What operators can ask, and what it takes.
 mod admin;
+/// The page that PocketBase's mails and its OAuth2 redirect lead to, in a browser.
+mod auth_pages;
 /// The types of bodies: a form is read as PocketBase reads it, or refused.
 mod bodies;
 /// The bounds of sizes and numbers, each at its edge.

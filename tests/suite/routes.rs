@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use hapta::operation::{Answer, Query, ROUTES, Route, State, Takes, Who};
+use hapta::operation::{Answer, BodyKey, Query, ROUTES, Route, State, Takes, Who};
 use hapta_tests::demo::records;
 use hapta_tests::{Client, Reply, Setup, Stage, StubUpstream, root};
 use http::Method;
@@ -238,10 +238,16 @@ fn body(body: Takes) -> String {
     match body {
         Takes::Nothing => "none".to_owned(),
         Takes::Record => "the record's fields".to_owned(),
-        Takes::Keys(keys) => format!("`{}`", keys.join("` `")),
+        Takes::Keys(keys) => names(keys),
+        Takes::Among(keys) => format!("{}, others are dropped", names(keys)),
         Takes::Json => "JSON".to_owned(),
         Takes::File => "a file".to_owned(),
     }
+}
+
+fn names(keys: &[BodyKey]) -> String {
+    let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    format!("`{}`", names.join("` `"))
 }
 
 fn answer(answer: Answer) -> String {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::commands::HAPTA;
 
 /// But for the compiler of rules, which knows of no request and fills half a gigabyte.
-const EVERYTHING: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,regalloc2=info,\
+pub(crate) const EVERYTHING: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,regalloc2=info,\
                           wasmtime_internal_cranelift=info,wit_parser=info,wit_component=info";
 
 #[tokio::test]

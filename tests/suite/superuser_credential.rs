@@ -6,24 +6,36 @@ use hapta_tests::demo::{ALICE, POST_OF_ALICE, POST_OF_BOB, record, records};
 use hapta_tests::{Seen, Setup, Stage};
 use serde_json::{Value, json};
 
-/// The start-up's questions: the collections, and whether PocketBase believes the forwarding header.
-const AT_START: [&str; 2] = ["GET /api/collections", "GET /api/health"];
+/// The start-up's questions: the collections, whether PocketBase believes the forwarding
+/// header, and where its mails lead.
+const AT_START: [&str; 3] = [
+    "GET /api/collections",
+    "GET /api/health",
+    "GET /api/settings",
+];
 
 #[tokio::test]
-async fn only_the_schema_and_the_start_up_check_carry_it() {
+async fn only_the_schema_and_the_start_up_checks_carry_it() {
     let stage = Stage::open().await;
     use_everything(&stage).await;
     for seen in as_superuser(&stage) {
         assert!(AT_START.contains(&path(&seen).as_str()), "{}", seen.line());
     }
-    let health = stage
-        .proxy
-        .seen()
-        .iter()
-        .filter(|seen| seen.target.starts_with("/api/health"))
-        .filter(|seen| is_superuser(seen))
-        .count();
-    assert!(health <= 1, "a client's health request is a guest's");
+    let asked = |path: &str| {
+        let as_superuser = as_superuser(&stage).into_iter();
+        as_superuser
+            .filter(|seen| seen.target.starts_with(path))
+            .count()
+    };
+    assert!(
+        asked("/api/health") <= 1,
+        "a client's health request is a guest's"
+    );
+    assert_eq!(
+        asked("/api/settings"),
+        1,
+        "what the application is set to is asked for once"
+    );
 }
 
 #[tokio::test]

@@ -98,6 +98,70 @@ async fn every_operation_is_told_by_its_name() {
 }
 
 #[tokio::test]
+async fn of_logins_and_accounts_a_rule_is_told_who_and_never_by_what() {
+    let stage = Stage::with(|gateway| {
+        let gateway = gateway.rule("probe").judged("users", &["probe"]);
+        gateway.also("[superusers]\nroutes = \"on\"")
+    })
+    .await;
+    let (guest, alice) = (stage.guest(), stage.log_in("alice").await);
+    let superuser = stage.superuser().await;
+    let email = json!({ "email": "who@example.com" });
+    let impersonate = format!("impersonate/{BOB}");
+    for (client, action, body, secrets) in [
+        (&guest, "request-otp", email.clone(), &[][..]),
+        (
+            &guest,
+            "auth-with-otp",
+            json!({ "otpId": "o", "password": "p", "mfaId": "m" }),
+            &["otpId", "password", "mfaId"],
+        ),
+        (
+            &guest,
+            "auth-with-oauth2",
+            json!({ "provider": "p", "code": "c", "codeVerifier": "v", "redirectURL": "https://a.example" }),
+            &["code", "codeVerifier"],
+        ),
+        (&guest, "request-verification", email.clone(), &[]),
+        (
+            &guest,
+            "confirm-verification",
+            json!({ "token": "t" }),
+            &["token"],
+        ),
+        (&guest, "request-password-reset", email, &[]),
+        (
+            &guest,
+            "confirm-password-reset",
+            json!({ "token": "t", "password": "p", "passwordConfirm": "p" }),
+            &["token", "password", "passwordConfirm"],
+        ),
+        (
+            &alice,
+            "request-email-change",
+            json!({ "newEmail": "new@example.com" }),
+            &[],
+        ),
+        (
+            &guest,
+            "confirm-email-change",
+            json!({ "token": "t", "password": "p" }),
+            &["token", "password"],
+        ),
+        (&superuser, &impersonate, json!({ "duration": 60 }), &[]),
+    ] {
+        let target = format!("/api/collections/users/{action}");
+        let seen = client.post(&target).json(&body).await.probed();
+        let mut told = body;
+        for secret in secrets {
+            told[secret] = json!("[masked]");
+        }
+        let name = action.split('/').next();
+        assert_eq!((seen["operation"].as_str(), &seen["body"]), (name, &told));
+    }
+}
+
+#[tokio::test]
 async fn a_rule_is_told_no_password_and_no_token() {
     let stage = Stage::with(|gateway| {
         let entry = |moment| {

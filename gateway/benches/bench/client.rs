@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use anyhow::ensure;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -48,7 +48,30 @@ impl Client {
         self.ask(Method::POST, path, body).await
     }
 
+    /// The text of a good answer.
+    pub(crate) async fn patch(&mut self, path: &str, body: &Value) -> anyhow::Result<String> {
+        let body = Bytes::from(body.to_string());
+        self.ask(Method::PATCH, path, body).await
+    }
+
+    /// What is answered to a post, good or not.
+    pub(crate) async fn status(&mut self, path: &str, body: &Value) -> anyhow::Result<StatusCode> {
+        let body = Bytes::from(body.to_string());
+        Ok(self.send(Method::POST, path, body).await?.0)
+    }
+
     async fn ask(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<String> {
+        let (status, text) = self.send(method, path, body).await?;
+        ensure!(status.is_success(), "{path} answers {status}: {text}");
+        Ok(text)
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<(StatusCode, String)> {
         let mut request = Request::builder().method(method).uri(path);
         request = request.header(HOST, "bench");
         if !body.is_empty() {
@@ -62,8 +85,6 @@ impl Client {
         let answer = self.sender.send_request(request).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
-        let text = String::from_utf8_lossy(&body).into_owned();
-        ensure!(status.is_success(), "{path} answers {status}: {text}");
-        Ok(text)
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 }

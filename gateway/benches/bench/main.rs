@@ -4,6 +4,7 @@
 //! - [`reveal`]: one field taken out of each record of a list
 //! - [`throughput`]: the whole over sockets against nginx
 //! - [`direct`]: the whole before a real PocketBase, against PocketBase alone
+//! - [`login`]: a login against one at PocketBase, and a thousand wrong ones a second
 //! - [`swap`]: a rule's file swapped under load
 //! - [`hostile`]: rules that loop for ever beside others
 //!
@@ -12,7 +13,7 @@
 //! sockets is measured on the real binary, before a [`stub`] of PocketBase but
 //! where PocketBase itself is what it is measured against.
 //!
-//! A name as argument (`calls`, `reveal`, `throughput`, `direct`, `swap`, `hostile`) measures that
+//! A name as argument (`calls`, `reveal`, `throughput`, `direct`, `login`, `swap`, `hostile`) measures that
 //! alone. The status is 0 whether or not the aims hold.
 
 mod calls;
@@ -21,6 +22,7 @@ mod direct;
 mod fixtures;
 mod hostile;
 mod load;
+mod login;
 mod process;
 #[allow(dead_code, reason = "the other bench says more in it")]
 mod report;
@@ -79,6 +81,13 @@ async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
         direct::measure(&mut report).await?;
         report.note(
             "vs direct: PocketBase 0.40.6, records of 400 bytes, a list of 30 with totals, a guest, one rule with before and reveal; wrk with 32 connections for rounds in turn; p50 for one request at a time",
+        );
+    }
+    if is_chosen("login") {
+        said("logins")?;
+        login::measure(&mut report).await?;
+        report.note(
+            "login: the password hashed at bcrypt's least cost, one rule with all three hooks; wrong logins: PocketBase's own cost, 50 connections from one address",
         );
     }
     if is_chosen("swap") {

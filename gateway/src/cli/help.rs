@@ -19,7 +19,8 @@ Examples:
   hapta check --config /etc/hapta/hapta.toml && systemctl reload hapta
 
 With [pocketbase.run] a PocketBase is started for the check: not while one runs.
-What is checked are the files, also where a generation is pinned.
+What is checked are the files, also where a generation is pinned. Warnings, as about
+where PocketBase's mails lead, say what to set and leave the status as it is.
 
 ",
     environment!()

@@ -1,6 +1,8 @@
 //! `hapta.toml` as it is written. The comments here are for readers of the
 //! code; `hapta.example.toml` has every key with its explanation.
 
+mod logins;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+
+pub(super) use logins::{Logins, ProviderTokens, TakenEmail};
 
 use crate::gateway::AlarmSettings;
 use crate::operation::{ExpandBounds, OperationKind};
@@ -23,6 +27,8 @@ pub(super) struct File {
     pub(super) pocketbase: PocketBase,
     #[serde(default)]
     pub(super) sessions: Sessions,
+    #[serde(default)]
+    pub(super) logins: Logins,
     #[serde(default)]
     pub(super) superusers: Superusers,
     #[serde(default)]
@@ -52,6 +58,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Server {
     pub(super) listen: SocketAddr,
+    pub(super) public_url: Option<String>,
     pub(super) origins: Vec<String>,
     pub(super) worker_threads: usize,
     pub(super) max_body: ByteSize,
@@ -283,6 +290,7 @@ pub(super) struct Expand {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Pages {
+    pub(super) auth: Switch,
     pub(super) dashboard: Switch,
     pub(super) files: Vec<String>,
 }
@@ -388,6 +396,7 @@ impl Default for State {
 impl Default for Pages {
     fn default() -> Self {
         Self {
+            auth: Switch::On,
             dashboard: Switch::Off,
             files: Vec::new(),
         }
@@ -398,6 +407,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            public_url: None,
             origins: vec!["*".to_owned()],
             worker_threads: 0,
             max_body: ByteSize::mib(2),

@@ -7,13 +7,15 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use http::HeaderValue;
 
-use super::{ConfigError, Environment, invalid, not_nothing, raw};
+use super::{ConfigError, Environment, Origin, invalid, not_nothing, origin, raw};
 
 /// The listener for clients.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Port 0: any that is free.
     pub listen: SocketAddr,
+    /// Where clients reach it; none: where it listens, as far as that tells.
+    pub public_url: Option<Origin>,
     /// Origins of browsers; empty: none but the same; none: any.
     pub origins: Option<Vec<HeaderValue>>,
     /// Threads that serve requests.
@@ -87,6 +89,11 @@ pub(super) fn resolve(
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(Server {
         listen: raw.listen,
+        public_url: raw
+            .public_url
+            .as_deref()
+            .map(origin::public_url)
+            .transpose()?,
         origins: origins(&raw.origins)?,
         worker_threads: if raw.worker_threads == 0 {
             threads

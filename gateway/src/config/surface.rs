@@ -69,6 +69,7 @@ pub(super) fn resolve(
             raw::Mode::Observe => Mode::Observe,
         },
         dashboard: pages.dashboard == raw::Switch::On,
+        auth_pages: pages.auth == raw::Switch::On,
         files: each("pages.files", &pages.files, file)?,
     })
 }

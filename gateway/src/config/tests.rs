@@ -253,6 +253,53 @@ fn the_logs_are_bounded_and_apart() {
     assert_eq!(changed.needs_restart(&parse("").unwrap()), ["[log]"]);
 }
 
+#[test]
+fn what_logins_tell_takes_effect_at_once_and_leads_to_addresses_alone() {
+    let told = |text: &str| parse(&format!("[logins]\n{text}")).unwrap();
+    let default = told("");
+    assert_eq!(default.serving.logins.provider_tokens, ProviderTokens::Withhold);
+    assert_eq!(default.serving.logins.taken_email, TakenEmail::Tell);
+    assert_eq!(default.serving.logins.redirect_urls, None);
+    let changed = told("provider_tokens = \"tell\"\ntaken_email = \"conceal\"\nredirect_urls = [\"app://in\"]");
+    assert_eq!(changed.serving.logins.provider_tokens, ProviderTokens::Tell);
+    assert_eq!(changed.serving.logins.taken_email, TakenEmail::Conceal);
+    assert_eq!(changed.serving.logins.redirect_urls, Some(vec!["app://in".to_owned()]));
+    assert!(changed.needs_restart(&default).is_empty());
+    refuses("[logins]\nredirect_urls = [\"/in\"]", "logins.redirect_urls: \"/in\": expected an address");
+    let many = vec!["\"a://b\""; 201].join(",");
+    refuses(&format!("[logins]\nredirect_urls = [{many}]"), "logins.redirect_urls: names more than 200");
+}
+
+#[test]
+fn pending_logins_are_bounded_in_number_and_in_time() {
+    const WAITS: &str = "logins.pending, logins.pending_per_address or logins.pending_for";
+    let logins = parse("").unwrap().pending_logins;
+    assert_eq!((logins.pending, logins.pending_per_address), (1_000, 20));
+    assert_eq!(logins.pending_for, Duration::from_mins(5));
+    for (key, bad) in [
+        ("pending", "0"),
+        ("pending", "1000001"),
+        ("pending_per_address", "0"),
+        ("pending_per_address", "1000001"),
+        ("pending_for", "\"999ms\""),
+        ("pending_for", "\"3601s\""),
+    ] {
+        refuses(
+            &format!("[logins]\n{key} = {bad}"),
+            &format!("logins.{key}: must be from"),
+        );
+    }
+    let edges = [
+        "pending = 1\npending_per_address = 1\npending_for = \"1s\"",
+        "pending = 1000000\npending_per_address = 1000000\npending_for = \"1h\"",
+    ];
+    for edge in edges {
+        let changed = parse(&format!("[logins]\n{edge}")).unwrap();
+        assert_eq!(changed.needs_restart(&parse("").unwrap()), [WAITS]);
+    }
+    refuses("[logins]\npending_long = 1", "unknown field `pending_long`");
+}
+
 const EXAMPLE: &str = include_str!("../../hapta.example.toml");
 
 #[test]
@@ -262,6 +309,7 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.server, default.server);
     assert_eq!(example.admin, default.admin);
     assert_eq!(example.sessions, default.sessions);
+    assert_eq!(example.pending_logins, default.pending_logins);
     assert_eq!(example.instances, default.instances);
     assert_eq!(example.watch, default.watch);
     assert_eq!(example.log, default.log);

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{Method, Request, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
 use tower_http::timeout::TimeoutBody;
 
@@ -57,17 +57,23 @@ fn address(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
 }
 
-fn write(response: pipeline::Response, asked_by: &Method) -> Response<Body> {
+/// An answer as hyper sends it.
+pub(crate) fn write(response: pipeline::Response, asked_by: &Method) -> Response<Body> {
     let body = match response.body {
         ResponseBody::Empty => Body::empty(),
         // Its length is told all the same: hyper counts what it does not send.
         ResponseBody::Bytes(bytes) => Body::from(bytes),
         // Its length is PocketBase's to tell: that of no bytes would be taken for its own.
-        ResponseBody::File(_) if asked_by == Method::HEAD => {
+        // A stream of events has none, and ends here with its place.
+        ResponseBody::File(_) | ResponseBody::Events(_) if asked_by == Method::HEAD => {
             Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())
         }
         // A file has no bound in time, but none of its parts may keep us waiting.
         ResponseBody::File(file) => Body::new(TimeoutBody::new(FILE_IDLE, file.body)),
+        // Its end is its station's matter.
+        ResponseBody::Events(events) => {
+            Body::from_stream(events.into_stream().map(Ok::<_, Infallible>))
+        }
     };
     let mut written = Response::new(body);
     *written.status_mut() = response.status;

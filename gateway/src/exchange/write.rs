@@ -215,6 +215,7 @@ mod tests {
             kind: CollectionKind::Auth,
             system: false,
             masked: std::sync::Arc::default(),
+            masked_of_logins: std::sync::Arc::default(),
             fields: vec![
                 field("id", FieldKind::Text),
                 field("password", FieldKind::Password),

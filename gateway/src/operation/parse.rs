@@ -6,8 +6,9 @@ use super::path::Path;
 use super::query::Pairs;
 use super::routes::{Query, Route, State};
 use super::{
-    Asked, CollectionRef, DownloadQuery, FileName, ListQuery, Operation, OperationError,
-    OperationKind, Page, PlainRequest, RecordId, RecordQuery, path,
+    Asked, AuthAction, AuthRequest, CollectionRef, DownloadQuery, FileName, ListQuery,
+    OAuth2Return, Operation, OperationError, OperationKind, Page, PlainRequest, RecordId,
+    RecordQuery, path,
 };
 use crate::surface::{Surface, Unnamed};
 
@@ -37,6 +38,13 @@ pub(super) fn operation(
     let kind = match state {
         State::Served(OperationKind::Dashboard) if surface.dashboard => {
             return Ok(page(Operation::Dashboard, path));
+        }
+        State::Served(OperationKind::Dashboard) if surface.auth_pages && is_auth_page(&path) => {
+            return Ok(page(Operation::AuthPage, path));
+        }
+        // A stream would be opened, and held open with nobody to hear it.
+        State::Served(OperationKind::Realtime) if method == Method::HEAD => {
+            return Err(OperationError::UnknownRoute);
         }
         State::Served(OperationKind::Dashboard) | State::NotYet => {
             return Err(OperationError::NotServed {
@@ -123,6 +131,16 @@ fn page(operation: fn(Page) -> Operation, path: Path) -> Asked {
     }
 }
 
+/// What the gateway has of its own in the dashboard's folder.
+fn is_auth_page(path: &Path) -> bool {
+    let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
+    match segments[..] {
+        ["_"] => true,
+        ["_", "auth.js" | "auth.css"] => !path.is_folder,
+        _ => false,
+    }
+}
+
 fn as_get(method: &Method) -> Method {
     if method == Method::HEAD {
         Method::GET
@@ -136,10 +154,18 @@ fn served(
     names: &Names<'_>,
     pairs: &mut Pairs,
 ) -> Result<Operation, OperationError> {
-    if kind == OperationKind::Health {
-        return Ok(Operation::Health {
-            query: RecordQuery::take(pairs)?,
-        });
+    match kind {
+        OperationKind::Health => {
+            let query = RecordQuery::take(pairs)?;
+            return Ok(Operation::Health { query });
+        }
+        OperationKind::OAuth2Redirect => {
+            let by_query = (names.route.method == "GET").then(|| OAuth2Return::take(pairs));
+            return Ok(Operation::OAuth2Redirect(by_query));
+        }
+        OperationKind::Realtime => return Ok(Operation::Realtime),
+        OperationKind::Subscribe => return Ok(Operation::Subscribe),
+        _ => {}
     }
     let collection = names.collection()?;
     Ok(match kind {
@@ -166,17 +192,9 @@ fn served(
             id: names.id()?,
             also: pairs.take_also(),
         },
-        OperationKind::AuthMethods => Operation::AuthMethods {
+        OperationKind::Impersonate => Operation::Impersonate {
             collection,
-            query: RecordQuery::take(pairs)?,
-        },
-        OperationKind::AuthWithPassword => Operation::AuthWithPassword {
-            collection,
-            query: RecordQuery::take(pairs)?,
-            mfa_id: pairs.take("mfaId"),
-        },
-        OperationKind::AuthRefresh => Operation::AuthRefresh {
-            collection,
+            id: names.id()?,
             query: RecordQuery::take(pairs)?,
         },
         OperationKind::Download => Operation::Download {
@@ -185,11 +203,15 @@ fn served(
             file: names.file()?,
             query: DownloadQuery::take(pairs)?,
         },
-        OperationKind::Health
-        | OperationKind::Superuser
-        | OperationKind::Custom
-        | OperationKind::Dashboard
-        | OperationKind::Static => return Err(OperationError::UnknownRoute),
+        kind => {
+            let action = AuthAction::of(kind).ok_or(OperationError::UnknownRoute)?;
+            Operation::Auth(AuthRequest {
+                action,
+                collection,
+                query: RecordQuery::take(pairs)?,
+                mfa_id: pairs.take("mfaId"),
+            })
+        }
     })
 }
 

@@ -11,7 +11,7 @@ use Who::{Anyone, FileToken, Record, SameCollection, Superuser};
 
 use http::Method;
 
-use super::OperationKind as Kind;
+use super::{BodyKey, KeyKind, OperationKind as Kind};
 use crate::surface::{CustomRoute, PathPattern};
 
 /// One route of PocketBase.
@@ -71,7 +71,9 @@ pub enum Takes {
     /// The fields of a record of the collection in the path; none is no change.
     Record,
     /// An object of these keys, in this spelling.
-    Keys(&'static [&'static str]),
+    Keys(&'static [BodyKey]),
+    /// An object of which these keys are read, and all others dropped.
+    Among(&'static [BodyKey]),
     /// Any JSON: a superuser's.
     Json,
     /// A file.
@@ -133,15 +135,40 @@ const NONE: Query = Query::Keys(&[]);
 const REFRESH: Query = Query::Keys(&["expand", "fields", "autoRefresh"]);
 const LOGIN: Query = Query::Keys(&["expand", "fields", "autoRefresh", "mfaId"]);
 const DOWNLOAD: Query = Query::Keys(&["thumb", "download", "token"]);
-const PASSWORD: Takes = Takes::Keys(&["identity", "password", "identityField", "mfaId"]);
+const IDENTITY: BodyKey = BodyKey::text("identity");
+const MFA: BodyKey = BodyKey::long("mfaId").secret();
+const PASSWORD: Takes = Takes::Keys(&[
+    IDENTITY,
+    BodyKey::password("password"),
+    BodyKey::text("identityField"),
+    MFA,
+]);
+/// PocketBase reads `redirectUrl` where `redirectURL` is missing, as older SDKs send it.
 const OAUTH2: Takes = Takes::Keys(&[
-    "provider",
-    "code",
-    "codeVerifier",
-    "redirectURL",
-    "redirectUrl",
-    "createData",
-    "mfaId",
+    BodyKey::text("provider"),
+    BodyKey::long("code").secret(),
+    BodyKey::long("codeVerifier").secret(),
+    BodyKey::long("redirectURL"),
+    BodyKey::long("redirectUrl"),
+    BodyKey::of("createData", KeyKind::Record),
+    MFA,
+]);
+const OTP: Takes = Takes::Keys(&[BodyKey::long("otpId").secret(), BodyKey::password("password"), MFA]);
+const TOKEN: BodyKey = BodyKey::long("token").secret();
+const NEW_PASSWORD: Takes = Takes::Keys(&[
+    TOKEN,
+    BodyKey::password("password"),
+    BodyKey::password("passwordConfirm"),
+]);
+/// As a form, from the provider's own page.
+const RETURN: Takes = Takes::Among(&[
+    BodyKey::long("state").secret(),
+    BodyKey::long("code").secret(),
+    BodyKey::long("error"),
+]);
+const SUBSCRIBE: Takes = Takes::Keys(&[
+    BodyKey::text("clientId").secret(),
+    BodyKey::of("subscriptions", KeyKind::Texts),
 ]);
 const METHODS: Answer = Answer::Object(&[
     "password",
@@ -153,7 +180,7 @@ const METHODS: Answer = Answer::Object(&[
     "emailPassword",
 ]);
 const HEALTH: Answer = Answer::Object(&["code", "message", "data"]);
-const EMAIL: Takes = Takes::Keys(&["email"]);
+const EMAIL: Takes = Takes::Keys(&[BodyKey::text("email")]);
 const SUPERUSERS: State = Served(Kind::Superuser);
 /// Of the rows below that are refused.
 const REFUSED: &str = "routes::a_route_that_is_not_served_is_refused_by_its_name";
@@ -185,30 +212,30 @@ pub const ROUTES: &[Route] = routes! {
     "POST" "/api/collections/{collection}/records" "create" Anyone, RECORD, Takes::Record, Answer::Record, Served(Kind::Create), "records::what_is_created_through_the_gateway_is_in_pocketbase";
     "PATCH" "/api/collections/{collection}/records/{id}" "update" Anyone, RECORD, Takes::Record, Answer::Record, Served(Kind::Update), "records::an_update_changes_what_it_names_and_nothing_else";
     "DELETE" "/api/collections/{collection}/records/{id}" "delete" Anyone, NONE, Takes::Nothing, Answer::Nothing, Served(Kind::Delete), "records::what_is_deleted_through_the_gateway_is_gone";
-    "POST" "/api/batch" "batch" Anyone, FIELDS, Takes::Keys(&["requests"]), Answer::Batch, NotYet, REFUSED;
+    "POST" "/api/batch" "batch" Anyone, FIELDS, Takes::Keys(&[BodyKey::of("requests", KeyKind::Parts)]), Answer::Batch, NotYet, REFUSED;
     // auth collections
     "GET" "/api/collections/{collection}/auth-methods" "authMethods" Anyone, FIELDS, Takes::Nothing, METHODS, Served(Kind::AuthMethods), "routes::what_has_a_fixed_shape_is_answered_in_it";
     "POST" "/api/collections/{collection}/auth-with-password" "authWithPassword" Anyone, LOGIN, PASSWORD, Answer::Auth, Served(Kind::AuthWithPassword), "records::a_login_through_the_gateway_is_a_login_of_pocketbase";
     "POST" "/api/collections/{collection}/auth-refresh" "authRefresh" SameCollection, REFRESH, Takes::Nothing, Answer::Auth, Served(Kind::AuthRefresh), "principals::a_refresh_wants_a_token";
-    "POST" "/api/collections/{collection}/auth-with-oauth2" "authWithOAuth2" Anyone, LOGIN, OAUTH2, Answer::Auth, NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/request-otp" "requestOTP" Anyone, FIELDS, EMAIL, Answer::Object(&["otpId"]), NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/auth-with-otp" "authWithOTP" Anyone, LOGIN, Takes::Keys(&["otpId", "password", "mfaId"]), Answer::Auth, NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/request-verification" "requestVerification" Anyone, NONE, EMAIL, Answer::Nothing, NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/confirm-verification" "confirmVerification" Anyone, NONE, Takes::Keys(&["token"]), Answer::Nothing, NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/request-password-reset" "requestPasswordReset" Anyone, NONE, EMAIL, Answer::Nothing, NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/confirm-password-reset" "confirmPasswordReset" Anyone, NONE, Takes::Keys(&["token", "password", "passwordConfirm"]), Answer::Nothing, NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/request-email-change" "requestEmailChange" SameCollection, NONE, Takes::Keys(&["newEmail"]), Answer::Nothing, NotYet, REFUSED;
-    "POST" "/api/collections/{collection}/confirm-email-change" "confirmEmailChange" Anyone, NONE, Takes::Keys(&["token", "password"]), Answer::Nothing, NotYet, REFUSED;
-    "GET" "/api/oauth2-redirect" "oauth2Redirect" Anyone, Query::Keys(&["state", "code", "error"]), Takes::Nothing, Answer::Redirect, NotYet, REFUSED;
-    "POST" "/api/oauth2-redirect" "oauth2Redirect" Anyone, NONE, Takes::Keys(&["state", "code", "error", "user"]), Answer::Redirect, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/auth-with-oauth2" "authWithOAuth2" Anyone, LOGIN, OAUTH2, Answer::Auth, Served(Kind::AuthWithOAuth2), "ways_in/oauth2::a_login_by_code_makes_an_account_and_finds_it_again";
+    "POST" "/api/collections/{collection}/request-otp" "requestOTP" Anyone, FIELDS, EMAIL, Answer::Object(&["otpId"]), Served(Kind::RequestOtp), "ways_in/otp::a_one_time_password_comes_by_mail_and_logs_in";
+    "POST" "/api/collections/{collection}/auth-with-otp" "authWithOTP" Anyone, LOGIN, OTP, Answer::Auth, Served(Kind::AuthWithOtp), "ways_in/otp::a_one_time_password_comes_by_mail_and_logs_in";
+    "POST" "/api/collections/{collection}/request-verification" "requestVerification" Anyone, NONE, EMAIL, Answer::Nothing, Served(Kind::RequestVerification), "ways_in/mails::an_address_is_verified_by_its_mail";
+    "POST" "/api/collections/{collection}/confirm-verification" "confirmVerification" Anyone, NONE, Takes::Keys(&[TOKEN]), Answer::Nothing, Served(Kind::ConfirmVerification), "ways_in/mails::an_address_is_verified_by_its_mail";
+    "POST" "/api/collections/{collection}/request-password-reset" "requestPasswordReset" Anyone, NONE, EMAIL, Answer::Nothing, Served(Kind::RequestPasswordReset), "ways_in/mails::a_password_is_reset_by_its_mail";
+    "POST" "/api/collections/{collection}/confirm-password-reset" "confirmPasswordReset" Anyone, NONE, NEW_PASSWORD, Answer::Nothing, Served(Kind::ConfirmPasswordReset), "ways_in/mails::a_password_is_reset_by_its_mail";
+    "POST" "/api/collections/{collection}/request-email-change" "requestEmailChange" SameCollection, NONE, Takes::Keys(&[BodyKey::text("newEmail")]), Answer::Nothing, Served(Kind::RequestEmailChange), "ways_in/mails::an_address_is_changed_by_its_mail";
+    "POST" "/api/collections/{collection}/confirm-email-change" "confirmEmailChange" Anyone, NONE, Takes::Keys(&[TOKEN, BodyKey::password("password")]), Answer::Nothing, Served(Kind::ConfirmEmailChange), "ways_in/mails::an_address_is_changed_by_its_mail";
+    "GET" "/api/oauth2-redirect" "oauth2Redirect" Anyone, Query::Any, Takes::Nothing, Answer::Redirect, Served(Kind::OAuth2Redirect), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
+    "POST" "/api/oauth2-redirect" "oauth2Redirect" Anyone, NONE, RETURN, Answer::Redirect, Served(Kind::OAuth2Redirect), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
     // realtime
-    "GET" "/api/realtime" "realtime" Anyone, NONE, Takes::Nothing, Answer::Events, NotYet, REFUSED;
-    "POST" "/api/realtime" "subscribe" Anyone, NONE, Takes::Keys(&["clientId", "subscriptions"]), Answer::Nothing, NotYet, REFUSED;
+    "GET" "/api/realtime" "realtime" Anyone, NONE, Takes::Nothing, Answer::Events, Served(Kind::Realtime), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
+    "POST" "/api/realtime" "subscribe" Anyone, NONE, SUBSCRIBE, Answer::Nothing, Served(Kind::Subscribe), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
     // files
     "POST" "/api/files/token" "fileToken" Record, FIELDS, Takes::Nothing, Answer::Object(&["token"]), NotYet, REFUSED;
     "GET" "/api/files/{collection}/{id}/{file}" "download" Anyone, DOWNLOAD, Takes::Nothing, Answer::File, Served(Kind::Download), "records::a_file_comes_through_byte_by_byte";
     // superusers
-    "POST" "/api/collections/{collection}/impersonate/{id}" "impersonate" Superuser, RECORD, Takes::Keys(&["duration"]), Answer::Auth, NotYet, REFUSED;
+    "POST" "/api/collections/{collection}/impersonate/{id}" "impersonate" Superuser, RECORD, Takes::Keys(&[BodyKey::of("duration", KeyKind::Count)]), Answer::Auth, Served(Kind::Impersonate), "ways_in/password::a_superuser_impersonates";
     "GET" "/api/collections/meta/scaffolds" "collectionScaffolds" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
     "GET" "/api/collections/meta/oauth2-providers" "oauth2Providers" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
     "POST" "/api/collections/meta/dry-run-view" "dryRunView" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
@@ -281,6 +308,20 @@ impl Route {
         ROUTES
             .iter()
             .find(|route| matches!(route.state, Served(served) if served == kind))
+    }
+
+    /// The keys of bodies of fixed shape whose values are secrets, each once.
+    #[must_use]
+    pub fn secrets() -> Vec<&'static str> {
+        let keys = ROUTES.iter().flat_map(|row| match row.body {
+            Takes::Keys(keys) | Takes::Among(keys) => keys,
+            Takes::Nothing | Takes::Record | Takes::Json | Takes::File => &[],
+        });
+        let secrets = keys.filter(|key| key.is_secret).map(|key| key.name);
+        let mut secrets: Vec<&str> = secrets.collect();
+        secrets.sort_unstable();
+        secrets.dedup();
+        secrets
     }
 
     /// A row of PocketBase's own that a custom route would take in: those have

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{DownloadQuery, ListQuery, Operation, Page, RecordQuery};
+use super::{AuthAction, DownloadQuery, ListQuery, Operation, Page, RecordQuery};
 
 /// All but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -22,13 +22,18 @@ impl Operation {
             Self::Health { .. }
             | Self::List { .. }
             | Self::View { .. }
-            | Self::AuthMethods { .. }
             | Self::Download { .. }
+            | Self::OAuth2Redirect(Some(_))
+            | Self::Realtime
             | Self::Dashboard(_)
+            | Self::AuthPage(_)
             | Self::Static(_) => Method::GET,
-            Self::Create { .. } | Self::AuthWithPassword { .. } | Self::AuthRefresh { .. } => {
-                Method::POST
-            }
+            Self::Auth(request) if request.action == AuthAction::Methods => Method::GET,
+            Self::Create { .. }
+            | Self::Auth(_)
+            | Self::Impersonate { .. }
+            | Self::OAuth2Redirect(None)
+            | Self::Subscribe => Method::POST,
             Self::Update { .. } => Method::PATCH,
             Self::Delete { .. } => Method::DELETE,
             Self::Superuser(request) | Self::Custom(request) => request.method.clone(),
@@ -53,16 +58,20 @@ impl Operation {
                 records().segment(id.as_str()).record(query)
             }
             Self::Delete { id, .. } => records().segment(id.as_str()),
-            Self::AuthMethods { .. } => auth("auth-methods"),
-            Self::AuthWithPassword { query, .. } => auth("auth-with-password").record(query),
-            Self::AuthRefresh { query, .. } => auth("auth-refresh").record(query),
+            Self::Auth(request) => auth(request.action.segment()).record(&request.query),
+            Self::Impersonate { id, query, .. } => auth("impersonate")
+                .segment(id.as_str())
+                .record(query),
+            // The gateway answers these itself.
+            Self::OAuth2Redirect(_) => api(&["oauth2-redirect"]),
+            Self::Realtime | Self::Subscribe => api(&["realtime"]),
             Self::Download {
                 id, file, query, ..
             } => api(&["files", collection, id.as_str(), file.as_str()]).download(query),
             Self::Superuser(request) | Self::Custom(request) => {
                 Line::path(&request.segments).pairs(&request.query)
             }
-            Self::Dashboard(page) | Self::Static(page) => Line::page(page),
+            Self::Dashboard(page) | Self::AuthPage(page) | Self::Static(page) => Line::page(page),
         };
         line.pairs(self.also()).0
     }

@@ -8,12 +8,10 @@ use serde_json::Value;
 
 use super::RequestBody;
 use crate::error::BodyError;
-use crate::exchange::BodyMisfit;
 use crate::exchange::form::{self, multipart, urlencoded};
 use crate::exchange::json::{self, Bounds};
-use crate::exchange::login::LoginError;
 use crate::exchange::media::Media;
-use crate::operation::{Operation, Takes};
+use crate::operation::{AuthRequest, Operation, Takes};
 
 /// Reads the body, if the operation takes one.
 pub(super) async fn read(
@@ -22,7 +20,7 @@ pub(super) async fn read(
     body: RequestBody,
     bound: ByteSize,
 ) -> Result<Option<Value>, BodyError> {
-    let takes = operation.route().map_or(Takes::Nothing, |route| route.body);
+    let takes = operation.takes();
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(BodyError::Encoding);
     }
@@ -35,8 +33,9 @@ pub(super) async fn read(
     if bytes.is_empty() {
         return match takes {
             Takes::Nothing | Takes::Json => Ok(None),
-            Takes::Record => Ok(Some(Value::Object(serde_json::Map::new()))),
-            Takes::Keys(_) => Err(BodyMisfit::Login(LoginError::NoObject).into()),
+            Takes::Record | Takes::Keys(_) | Takes::Among(_) => {
+                Ok(Some(Value::Object(serde_json::Map::new())))
+            }
             Takes::File => Err(BodyError::Unwanted),
         };
     }
@@ -45,9 +44,9 @@ pub(super) async fn read(
         return Err(BodyError::Merged(key.clone()));
     }
     let mut value = parse(takes, &media, &bytes)?;
-    if let Operation::AuthWithPassword {
+    if let Operation::Auth(AuthRequest {
         mfa_id: Some(id), ..
-    } = operation
+    }) = operation
     {
         put(&mut value, "mfaId", id)?;
     }
@@ -56,7 +55,7 @@ pub(super) async fn read(
         Takes::Nothing | Takes::File => Err(BodyError::Unwanted),
         // To PocketBase, null is an empty object.
         Takes::Record if value.is_null() => Ok(Some(Value::Object(serde_json::Map::new()))),
-        Takes::Record | Takes::Keys(_) | Takes::Json => Ok(Some(value)),
+        Takes::Record | Takes::Keys(_) | Takes::Among(_) | Takes::Json => Ok(Some(value)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sends what was permitted, and nothing else.
 
 use super::permit::Permitted;
+use super::login;
 use super::scan::{self, Scan};
 use crate::error::Error;
 use crate::gateway::Gateway;
@@ -21,7 +22,8 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Re
         sent,
         Ok(Reply::Refused { .. }) | Err(UpstreamError::Away(_) | UpstreamError::Unsupported(_))
     );
-    if was_not_done {
+    // What a rule counted would tell what the answer is not to tell.
+    if was_not_done && !login::conceals(permitted) {
         permitted.dossier().undone();
     }
     Ok(sent?)

@@ -9,12 +9,13 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::trace::Trace;
+use super::login::{self, Account};
 use super::{Request, RequestBody, as_sent, body, closed, conditions, reach};
 use crate::error::{BodyError, Error};
 use crate::exchange::{AsSent, Client, Exchange, Held, hold_body};
 use crate::filter::Filter;
 use crate::gateway::{Gateway, InForce};
-use crate::operation::{Asked, Operation};
+use crate::operation::{Asked, AuthAction, Operation};
 use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
 use crate::schema::{Collection, Schema};
@@ -33,6 +34,8 @@ pub struct Permitted {
     as_sent: Option<AsSent>,
     /// To be joined by `&&` onto the client's filter.
     narrowing: Option<Filter>,
+    /// For a login that may make one.
+    account: Option<Account>,
     /// A place among the requests under way.
     _under_way: OwnedSemaphorePermit,
 }
@@ -67,7 +70,7 @@ pub(super) async fn permit(
     let Asked { operation, unnamed } = Operation::parse(method, &request.path, query, &surface)?;
     trace.let_in(unnamed);
     trace.asks(&operation);
-    if matches!(operation, Operation::Superuser(_)) && !in_force.serving.superusers {
+    if operation.is_for_superusers() && !in_force.serving.superusers {
         return Err(Error::SuperuserRoute);
     }
     // Who asks for what is not served need not be known.
@@ -86,7 +89,7 @@ pub(super) async fn permit(
     let principal = identify(gateway, &in_force, &operation, &client).await?;
     trace.is_from(&principal, operation.identity());
     closed::principal(gateway, &principal)?;
-    if matches!(operation, Operation::Superuser(_)) && !principal.is_superuser() {
+    if operation.is_for_superusers() && !principal.is_superuser() {
         return Err(Error::NotSuperuser);
     }
     let asks = Asks {
@@ -207,7 +210,7 @@ impl Asks<'_> {
 async fn judge(
     gateway: &Gateway,
     in_force: Arc<InForce>,
-    (exchange, sent): (Arc<Exchange>, Sent),
+    (exchange, mut sent): (Arc<Exchange>, Sent),
     under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
@@ -215,6 +218,13 @@ async fn judge(
     let generation = &in_force.generation;
     let dossier = Arc::new(generation.dossier(&trace.id, Arc::clone(&gateway.upstream)));
     trace.dossier = Some(Arc::clone(&dossier));
+    let is_oauth2 = exchange.operation.auth_action() == Some(AuthAction::WithOAuth2);
+    let fields = if is_oauth2 {
+        login::check_redirect(&in_force, sent.body.as_ref())?;
+        login::take_fields(&mut sent.body)
+    } else {
+        None
+    };
     let Passed { body, narrowing } = match &exchange.collection {
         Some(collection) => {
             let chain = generation.chain(&collection.name);
@@ -229,6 +239,17 @@ async fn judge(
             narrowing: None,
         },
     };
+    let (account, body) = if is_oauth2 {
+        let upstream = Arc::clone(&gateway.upstream);
+        let own = Arc::new(generation.dossier(&trace.id, upstream));
+        let judged = login::judge_account(&in_force, &exchange, Arc::clone(&own), fields).await;
+        dossier.absorb(&own);
+        let account = judged?;
+        let body = account.put_into(body);
+        (Some(account), body)
+    } else {
+        (None, body)
+    };
     let body = body.map(Arc::new);
     Ok(Permitted {
         exchange,
@@ -237,6 +258,7 @@ async fn judge(
         body,
         as_sent: sent.as_sent,
         narrowing,
+        account,
         _under_way: under_way,
     })
 }
@@ -363,6 +385,16 @@ impl Permitted {
             sent: self.body.clone(),
             status,
         }
+    }
+
+    /// What the rules said of the account that a login may make; once.
+    pub(super) fn take_account(&mut self) -> Option<Account> {
+        self.account.take()
+    }
+
+    /// The body as the rules let it pass.
+    pub(super) fn sent(&self) -> Option<&Value> {
+        self.body.as_deref()
     }
 
     /// What the rules of the request share.

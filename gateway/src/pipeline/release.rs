@@ -10,6 +10,7 @@ use super::Response;
 use super::answer;
 use super::closed;
 use super::fill;
+use super::login::{self, Concealed};
 use super::permit::Permitted;
 use super::scan;
 use super::trace::Trace;
@@ -24,15 +25,25 @@ use crate::upstream::{Reply, UpstreamError};
 /// Takes PocketBase's answer through the rules and writes the gateway's.
 pub(super) async fn release(
     gateway: &Gateway,
-    permitted: Permitted,
+    mut permitted: Permitted,
     reply: Reply,
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
+    let reply = login::hold(permitted.take_account(), reply)?;
     if !permitted.exchange().operation.is_write() {
         // A write is done already, and a refusal would say that it is not.
         closed::exchange(gateway, permitted.exchange())?;
     }
+    if !matches!(reply, Reply::Refused { .. }) {
+        login::forget(gateway, &permitted);
+    }
     match reply {
+        Reply::Refused { status, body } if login::conceals(&permitted) => {
+            Ok(match login::conceal(body) {
+                Concealed::Done => concealed(&permitted),
+                Concealed::Refused(body) => Response::json(status, &body),
+            })
+        }
         Reply::Refused { status, body } => Ok(Response::json(status, &body)),
         Reply::Empty { status } => match conclude(&permitted, status, None).await {
             // It is done already: a refusal now must not look like "not done".
@@ -53,9 +64,26 @@ pub(super) async fn release(
             Ok(Response::file(file))
         }
         Reply::Json { status, body } => {
-            let body = json(gateway, &permitted, status, body, trace).await?;
-            Ok(Response::json(status, &body))
+            let released = json(gateway, &permitted, status, body, trace).await;
+            if login::conceals(&permitted) {
+                // Whatever rules say of the record, the answer is the same; the log has it.
+                if let Err(error) = released {
+                    tracing::warn!(request.id = trace.id, %error, "a sign-up was done and its record not released");
+                }
+                return Ok(concealed(&permitted));
+            }
+            Ok(Response::json(status, &released?))
         }
+    }
+}
+
+/// The one answer of an operation that must not tell whether an address is taken.
+fn concealed(permitted: &Permitted) -> Response {
+    let exchange = permitted.exchange();
+    if exchange.operation.kind() == OperationKind::Create {
+        Response::json(StatusCode::OK, &login::received(exchange))
+    } else {
+        Response::empty(StatusCode::NO_CONTENT)
     }
 }
 
@@ -74,11 +102,12 @@ async fn json(
     gateway: &Gateway,
     permitted: &Permitted,
     status: StatusCode,
-    body: Value,
+    mut body: Value,
     trace: &mut Trace<'_>,
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
     let kind = operation.kind();
+    let mut tokens = serde_json::Map::new();
     let released = match (answer::shape(kind), scan::plan(permitted)) {
         (Answer::List, Some(scan)) => {
             let whole = fill::fill(gateway, permitted, (scan, body), trace).await?;
@@ -91,7 +120,9 @@ async fn json(
         }
         (Answer::Auth, _) => {
             trace.answers(&body);
+            login::check_asked(permitted.exchange(), &body)?;
             closed::login(gateway, &body)?;
+            tokens = login::take_tokens(&mut body);
             let records = Records::take(body, Shape::Auth)?;
             answer::hold(gateway, permitted, &records, trace).await?;
             reveal(permitted, status, records).await?
@@ -116,6 +147,7 @@ async fn json(
         }
     };
     let mut answer = released.answer.unwrap_or(Value::Null);
+    login::put_tokens(permitted, &mut answer, tokens);
     if let Some(fields) = operation.fields() {
         match operation.kind() {
             OperationKind::List => fields.pick_items(&mut answer),

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{Request, Response, verdict};
 use crate::error::Error;
 use crate::gateway::{Gateway, Seen};
-use crate::operation::{Identity, Operation, OperationKind, RecordId};
+use crate::operation::{AuthAction, Identity, Operation, OperationKind, RecordId, Route};
 use crate::principal::Principal;
 use crate::rules::{Dossier, RuleError};
 use crate::schema::Collection;
@@ -46,6 +46,7 @@ pub(super) struct Trace<'a> {
     address: IpAddr,
     started: Instant,
     operation: Option<OperationKind>,
+    is_login: bool,
     record: Option<RecordId>,
     pub(super) collection: Option<Arc<Collection>>,
     principal: Principal,
@@ -88,6 +89,7 @@ impl<'a> Trace<'a> {
             address: request.address,
             started: Instant::now(),
             operation: None,
+            is_login: false,
             record: None,
             collection: None,
             principal: Principal::Guest,
@@ -105,6 +107,7 @@ impl<'a> Trace<'a> {
     /// Takes down what is asked.
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = Some(operation.kind());
+        self.is_login = operation.auth_action().is_some_and(AuthAction::is_login);
         self.record = operation.record_id().cloned();
     }
 
@@ -117,33 +120,42 @@ impl<'a> Trace<'a> {
                     self.alarm = Some(Alarm::of_token());
                 }
             }
-            Identity::Ignored | Identity::Superuser => {}
+            Identity::Ignored | Identity::IfGood | Identity::Superuser => {}
         }
+    }
+
+    /// Takes down that somebody came back from a provider to no login that waits for him.
+    pub(super) fn login_failed(&mut self) {
+        self.alarm = Some(Alarm::of(SecurityKind::LoginFailed));
     }
 
     /// Takes down what of a body must not be in the line.
     pub(super) fn hears(&mut self, body: &Value) {
-        let (Some(collection), Value::Object(body)) = (&self.collection, body) else {
+        let Value::Object(body) = body else {
             return;
         };
-        let masked = &collection.masked;
-        for (key, value) in body {
+        let masked = match &self.collection {
+            Some(collection) => Arc::clone(&collection.masked_of_logins),
+            None => Route::secrets().into_iter().map(str::to_owned).collect(),
+        };
+        let account = body.get("createData").and_then(Value::as_object);
+        for (key, value) in body.iter().chain(account.into_iter().flatten()) {
             // However it is spelled: what is no key of the collection is refused, and told.
             let plain = key.trim_matches(['+', '-']);
-            if masked.iter().any(|field| field.eq_ignore_ascii_case(plain)) || key == "mfaId" {
+            if masked.iter().any(|field| field.eq_ignore_ascii_case(plain)) {
                 self.secrets.add_all(value);
             }
         }
-        if self.operation == Some(OperationKind::AuthWithPassword) {
-            let identity = body.get("identity").and_then(Value::as_str);
-            self.identity = identity.map(str::to_owned);
-        }
+        let identity = body.get("identity").or_else(|| body.get("email"));
+        self.identity = identity.and_then(Value::as_str).map(str::to_owned);
     }
 
-    /// Takes down what of an answer must not be in the line: the token of a login.
+    /// Takes down what of an answer must not be in the line: the tokens of a login.
     pub(super) fn answers(&mut self, body: &Value) {
-        if let Some(token) = body.get("token") {
-            self.secrets.add_all(token);
+        for place in ["/token", "/meta/accessToken", "/meta/refreshToken"] {
+            if let Some(token) = body.pointer(place) {
+                self.secrets.add_all(token);
+            }
         }
     }
 
@@ -186,8 +198,7 @@ impl<'a> Trace<'a> {
         let error = match result {
             Ok(response) => {
                 let status = response.status.as_u16();
-                if self.operation == Some(OperationKind::AuthWithPassword) && status == LOGIN_FAILED
-                {
+                if self.is_login && status == LOGIN_FAILED {
                     self.alarm = Some(Alarm::of(SecurityKind::LoginFailed));
                 }
                 let ending = self.withheld.take().unwrap_or(Ending::of(Verdict::Allowed));

@@ -28,6 +28,8 @@ pub(super) fn of(error: &Error) -> Verdict {
         | Error::Condition(_)
         | Error::SuperuserRoute
         | Error::NotSuperuser
+        | Error::Redirect
+        | Error::Realtime(_)
         | Error::Body(_)
         | Error::Reach { .. }
         | Error::Sparse { .. }

@@ -99,7 +99,7 @@ pub(super) async fn before(
     let dossier = Arc::clone(&state.dossier);
     state.is_before = true;
     if let Some(body) = body {
-        state.put_masked(Place::Body, body);
+        state.put_body(body);
     }
     let start = Instant::now();
     let (making, rule, own) = (Arc::clone(engine), Arc::clone(&seat.rule), crossed.clone());

@@ -117,9 +117,23 @@ pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
         OperationKind::Delete => types::Operation::Delete,
         OperationKind::AuthMethods => types::Operation::AuthMethods,
         OperationKind::AuthWithPassword => types::Operation::AuthWithPassword,
+        OperationKind::AuthWithOAuth2 => types::Operation::AuthWithOauth2,
+        OperationKind::RequestOtp => types::Operation::RequestOtp,
+        OperationKind::AuthWithOtp => types::Operation::AuthWithOtp,
         OperationKind::AuthRefresh => types::Operation::AuthRefresh,
+        OperationKind::RequestVerification => types::Operation::RequestVerification,
+        OperationKind::ConfirmVerification => types::Operation::ConfirmVerification,
+        OperationKind::RequestPasswordReset => types::Operation::RequestPasswordReset,
+        OperationKind::ConfirmPasswordReset => types::Operation::ConfirmPasswordReset,
+        OperationKind::RequestEmailChange => types::Operation::RequestEmailChange,
+        OperationKind::ConfirmEmailChange => types::Operation::ConfirmEmailChange,
+        OperationKind::Impersonate => types::Operation::Impersonate,
         OperationKind::Download => types::Operation::Download,
         OperationKind::Health
+        | OperationKind::OAuth2Redirect
+        | OperationKind::Realtime
+        | OperationKind::Subscribe
+        | OperationKind::AuthPage
         | OperationKind::Superuser
         | OperationKind::Custom
         | OperationKind::Dashboard
@@ -137,19 +151,19 @@ fn operation_kind(operation: types::Operation) -> Option<OperationKind> {
         types::Operation::Delete => Some(OperationKind::Delete),
         types::Operation::AuthMethods => Some(OperationKind::AuthMethods),
         types::Operation::AuthWithPassword => Some(OperationKind::AuthWithPassword),
+        types::Operation::AuthWithOauth2 => Some(OperationKind::AuthWithOAuth2),
+        types::Operation::RequestOtp => Some(OperationKind::RequestOtp),
+        types::Operation::AuthWithOtp => Some(OperationKind::AuthWithOtp),
         types::Operation::AuthRefresh => Some(OperationKind::AuthRefresh),
+        types::Operation::RequestVerification => Some(OperationKind::RequestVerification),
+        types::Operation::ConfirmVerification => Some(OperationKind::ConfirmVerification),
+        types::Operation::RequestPasswordReset => Some(OperationKind::RequestPasswordReset),
+        types::Operation::ConfirmPasswordReset => Some(OperationKind::ConfirmPasswordReset),
+        types::Operation::RequestEmailChange => Some(OperationKind::RequestEmailChange),
+        types::Operation::ConfirmEmailChange => Some(OperationKind::ConfirmEmailChange),
+        types::Operation::Impersonate => Some(OperationKind::Impersonate),
         types::Operation::Download => Some(OperationKind::Download),
-        types::Operation::AuthWithOauth2
-        | types::Operation::RequestOtp
-        | types::Operation::AuthWithOtp
-        | types::Operation::RequestVerification
-        | types::Operation::ConfirmVerification
-        | types::Operation::RequestPasswordReset
-        | types::Operation::ConfirmPasswordReset
-        | types::Operation::RequestEmailChange
-        | types::Operation::ConfirmEmailChange
-        | types::Operation::Impersonate
-        | types::Operation::FileToken
+        types::Operation::FileToken
         | types::Operation::Subscribe
         | types::Operation::Event => None,
     }

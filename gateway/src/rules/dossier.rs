@@ -149,6 +149,16 @@ impl Dossier {
         }
     }
 
+    /// Takes over what was noted and spent in another of the same request.
+    pub fn absorb(&self, other: &Self) {
+        for (key, value) in other.take_notes() {
+            self.note(key, value);
+        }
+        for cost in other.costs() {
+            self.spend(cost);
+        }
+    }
+
     /// Adds what a call took to what its rule took so far.
     pub fn spend(&self, cost: Cost) {
         let mut costs = lock(&self.costs);

@@ -172,12 +172,18 @@ impl CallState {
             .and_then(Option::take)
     }
 
-    /// Puts in what belongs to the collection, its secrets masked.
-    pub(super) fn put_masked(&mut self, place: Place, document: Document) {
+    /// Puts in the request's body, its secrets masked.
+    pub(super) fn put_body(&mut self, body: Document) {
+        let masked = self.exchange.masked();
+        self.put(Place::Body, body.masking(masked));
+    }
+
+    /// Puts in the record as it is stored, its secrets masked.
+    pub(super) fn put_stored(&mut self, record: Document) {
         let collection = self.exchange.collection.as_ref();
         let masked =
             collection.map_or_else(Arc::default, |collection| Arc::clone(&collection.masked));
-        self.put(place, document.masking(masked));
+        self.put(Place::Stored, record.masking(masked));
     }
 
     /// Takes bytes off what edits and notes may weigh; false: there are not as many.

@@ -15,16 +15,16 @@ use super::call::{self, Entered, Live};
 use super::chain::{Ballot, Link, Seat};
 use super::document::Document;
 use super::fault::{Denial, Fault, RuleError};
-use super::host::{CallState, Place as RequestPlace};
+use super::host::CallState;
 use super::lane::Crossed;
 use super::set::Generation;
 use super::shadow::{self, Witnessed};
 use crate::exchange::Exchange;
-use crate::operation::OperationKind;
+use crate::operation::Operation;
 use crate::record::{self, Place, Records};
 
-/// What a login answers beside the record.
-const TOKEN: [&str; 1] = ["token"];
+/// What a login, or a step to one, answers beside the record.
+const SECRETS: [&str; 3] = ["token", "otpId", "mfaId"];
 
 /// How long records are revealed before others get a turn, in ticks: more than
 /// one of them has gone by.
@@ -153,10 +153,8 @@ impl Generation {
 
 /// The keys of an answer that are secrets to rules.
 pub(super) fn secrets(exchange: &Exchange) -> Arc<[String]> {
-    match exchange.operation.kind() {
-        OperationKind::AuthWithPassword | OperationKind::AuthRefresh => {
-            TOKEN.map(str::to_owned).into()
-        }
+    match exchange.operation {
+        Operation::Auth(_) | Operation::Impersonate { .. } => SECRETS.map(str::to_owned).into(),
         _ => Arc::default(),
     }
 }
@@ -370,7 +368,7 @@ impl Instances {
         let terms = &seat.rule.terms;
         let mut state = CallState::new(Arc::clone(exchange), Arc::clone(dossier), terms);
         if let Some(sent) = sent {
-            state.put_masked(RequestPlace::Body, Document::read_only(Arc::clone(sent)));
+            state.put_body(Document::read_only(Arc::clone(sent)));
         }
         let started = Live::start(&self.generation.engine, seat, state, &self.crossed).await;
         Ok(live.insert(started.map_err(|fault| seat.rule.faulted(fault))?))

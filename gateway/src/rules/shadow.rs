@@ -15,7 +15,7 @@ use super::chain::Seat;
 use super::document::Document;
 use super::engine::Engine;
 use super::fault::{Denial, Fault};
-use super::host::{CallState, Place, Voice};
+use super::host::{CallState, Voice};
 use super::lane::Crossed;
 use super::release::{Leaving, secrets};
 use super::{Dossier, RuleError};
@@ -75,7 +75,7 @@ pub(super) fn release(
     };
     let mut state = state(seat, &leaving.exchange, dossier);
     if let Some(sent) = &leaving.sent {
-        state.put_masked(Place::Body, Document::read_only(Arc::clone(sent)));
+        state.put_body(Document::read_only(Arc::clone(sent)));
     }
     let crossed = Crossed::default();
     let (engine_, seat, status) = (Arc::clone(engine), Arc::clone(seat), leaving.status);

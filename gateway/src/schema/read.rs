@@ -106,6 +106,7 @@ fn collection(item: &Value) -> Result<Collection, SchemaError> {
         kind,
         system: flag(item, "system")?,
         masked: kind.masked(&read),
+        masked_of_logins: kind.masked_of_logins(&read),
         fields: read,
     })
 }

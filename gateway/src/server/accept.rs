@@ -121,7 +121,7 @@ pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::http::Response
     let refused = pipeline::refuse(&Error::Internal);
     let body = match refused.body {
         ResponseBody::Bytes(bytes) => Body::from(bytes),
-        ResponseBody::Empty | ResponseBody::File(_) => Body::empty(),
+        ResponseBody::Empty | ResponseBody::File(_) | ResponseBody::Events(_) => Body::empty(),
     };
     let mut response = axum::http::Response::new(body);
     *response.status_mut() = refused.status;
@@ -230,3 +230,6 @@ async fn serve<S>(
         tracing::debug!(%error, "a connection ended early");
     }
 }
+
+#[cfg(test)]
+mod tests;

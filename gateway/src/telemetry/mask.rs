@@ -51,7 +51,9 @@ const TOKEN_PART: usize = 16;
 const CREDENTIALS: [header::HeaderName; 2] = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION];
 
 /// Parts of the names of query parameters whose values are secrets.
-const SECRET_NAMES: [&str; 4] = ["token", "password", "secret", "mfaid"];
+const SECRET_NAMES: [&str; 8] = [
+    "token", "password", "secret", "mfaid", "otpid", "code", "verifier", "state",
+];
 
 /// What `encodeURIComponent` escapes.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC

@@ -10,6 +10,8 @@ use prometheus_client::registry::Registry;
 use super::log;
 use super::rules::RuleCalls;
 use super::security::SecurityKind;
+use super::streams;
+use crate::realtime::Counts;
 use crate::rules::{Generation, Tallies};
 
 /// The metrics of one gateway.
@@ -117,9 +119,9 @@ pub struct SecurityLabels {
 
 impl Metrics {
     /// All metrics in the text format of Prometheus, with those that rules and
-    /// what belongs to them keep by themselves.
+    /// what belongs to them, and event streams, keep by themselves.
     #[must_use]
-    pub fn text(&self, tallies: Vec<Tallies>, generation: &Generation) -> String {
+    pub fn text(&self, tallies: Vec<Tallies>, generation: &Generation, streams: Counts) -> String {
         let mut registry = Registry::with_prefix("hapta");
         registry.register("exchanges", "Exchanges ended", self.exchanges.clone());
         registry.register(
@@ -164,6 +166,7 @@ impl Metrics {
             self.preflights.clone(),
         );
         register_rules(&mut registry, tallies, generation);
+        streams::register(&mut registry, streams);
         registry.register(
             "log_lines_dropped",
             "Lines that did not get into a log",

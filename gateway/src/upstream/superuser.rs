@@ -33,6 +33,8 @@ pub(super) enum Purpose {
     Read,
     /// Asking at the start which address PocketBase believes the client has.
     Forwarding,
+    /// Reading at the start where links in mails lead, and who logs in by OAuth2.
+    Addresses,
 }
 
 /// The credential, with the token it got last.
@@ -155,10 +157,22 @@ pub(super) async fn collections(
     superuser: &Superuser,
     client: &Client,
 ) -> Result<Schema, UpstreamError> {
+    let pages = pages(superuser, client, Purpose::Schema, "").await?;
+    Ok(Schema::read(&pages)?)
+}
+
+/// Reads the list of collections to its end, page by page, with this at the end
+/// of the query.
+pub(super) async fn pages(
+    superuser: &Superuser,
+    client: &Client,
+    purpose: Purpose,
+    more: &str,
+) -> Result<Vec<Value>, UpstreamError> {
     let mut pages = Vec::new();
     for page in 1..=PAGES {
-        let path = format!("/api/collections?page={page}&perPage={PAGE}&sort=name");
-        let (status, answer) = superuser.get(client, Purpose::Schema, path).await?;
+        let path = format!("/api/collections?page={page}&perPage={PAGE}&sort=name{more}");
+        let (status, answer) = superuser.get(client, purpose, path).await?;
         let Some(answer) = answer.filter(|_| status == StatusCode::OK) else {
             return Err(UpstreamError::Garbled(format!(
                 "the list of collections answers {status}"
@@ -173,5 +187,5 @@ pub(super) async fn collections(
             break;
         }
     }
-    Ok(Schema::read(&pages)?)
+    Ok(pages)
 }

@@ -141,7 +141,17 @@ fn every_operation_that_is_served_is_told_by_its_own_name() {
         OperationKind::Delete,
         OperationKind::AuthMethods,
         OperationKind::AuthWithPassword,
+        OperationKind::AuthWithOAuth2,
+        OperationKind::RequestOtp,
+        OperationKind::AuthWithOtp,
         OperationKind::AuthRefresh,
+        OperationKind::RequestVerification,
+        OperationKind::ConfirmVerification,
+        OperationKind::RequestPasswordReset,
+        OperationKind::ConfirmPasswordReset,
+        OperationKind::RequestEmailChange,
+        OperationKind::ConfirmEmailChange,
+        OperationKind::Impersonate,
         OperationKind::Download,
     ] {
         assert_eq!(operation(kind).and_then(operation_kind), Some(kind));

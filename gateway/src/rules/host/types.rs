@@ -150,7 +150,7 @@ impl types::HostRequest for CallState {
             }
         };
         Ok(Ok(found.map(|record| {
-            self.put_masked(Place::Stored, Document::read_only(record));
+            self.put_stored(Document::read_only(record));
             handle(Place::Stored)
         })))
     }

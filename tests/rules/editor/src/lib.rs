@@ -1,5 +1,6 @@
-//! Puts a text into the field `title` of every body: the settings' `title`, else the variable `MARK`
-//! of the build's environment, else `edited`. So that builds can be told apart.
+//! Puts a text into a field of every body, `title` unless the settings' `field` says another: the
+//! settings' `title`, else the variable `MARK` of the build's environment, else `edited`. So that builds
+//! can be told apart.
 
 use hapta_rule::{Hook, Manifest, Request, Rule, SettingsError, Verdict};
 use serde::Deserialize;
@@ -7,6 +8,13 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct Editor {
     title: Option<String>,
+    /// The field.
+    #[serde(default = "title")]
+    field: String,
+}
+
+fn title() -> String {
+    "title".to_owned()
 }
 
 impl Rule for Editor {
@@ -23,7 +31,7 @@ impl Rule for Editor {
     fn before(&self, request: &Request) -> Verdict {
         if let Some(body) = request.body() {
             let title = self.title.as_deref().or(option_env!("MARK"));
-            body.set("/title", title.unwrap_or("edited"))?;
+            body.set(&format!("/{}", self.field), title.unwrap_or("edited"))?;
         }
         Ok(())
     }

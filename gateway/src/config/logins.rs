@@ -1,0 +1,98 @@
+//! `[logins]` → what logins tell, where they lead, and how many of those at a
+//! provider may be under way.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{ConfigError, invalid, raw};
+use crate::realtime::Settings;
+
+/// What logins tell, and where they lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logins {
+    /// Whether clients get the tokens that a provider gave to PocketBase.
+    pub provider_tokens: ProviderTokens,
+    /// Whether it is told that an e-mail address is taken.
+    pub taken_email: TakenEmail,
+    /// Where a login by OAuth2 may lead back to; none: PocketBase and the provider decide.
+    pub redirect_urls: Option<Vec<String>>,
+}
+
+/// What becomes of a provider's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderTokens {
+    /// No client sees them.
+    Withhold,
+    /// They are told as by PocketBase.
+    Tell,
+}
+
+/// What is told of an address that somebody else has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenEmail {
+    /// That it is taken, as by PocketBase.
+    Tell,
+    /// Nothing: a sign-up is answered the same.
+    Conceal,
+}
+
+/// More is a mistake: each is compared with each login's.
+const MOST: usize = 200;
+
+/// How many may be allowed: each is a connection.
+const PENDING: RangeInclusive<usize> = 1..=1_000_000;
+
+/// Within less nobody can log in; after more nobody is coming back.
+const PENDING_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+
+pub(super) fn resolve(raw: raw::Logins) -> Result<Logins, ConfigError> {
+    for url in raw.redirect_urls.iter().flatten() {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        if scheme.is_none_or(str::is_empty) {
+            return Err(invalid(
+                "logins.redirect_urls",
+                format!("\"{url}\": expected an address like https://app.example.com/welcome"),
+            ));
+        }
+    }
+    if raw.redirect_urls.as_ref().is_some_and(|urls| urls.len() > MOST) {
+        return Err(invalid(
+            "logins.redirect_urls",
+            format!("names more than {MOST}"),
+        ));
+    }
+    Ok(Logins {
+        provider_tokens: match raw.provider_tokens {
+            raw::ProviderTokens::Withhold => ProviderTokens::Withhold,
+            raw::ProviderTokens::Tell => ProviderTokens::Tell,
+        },
+        taken_email: match raw.taken_email {
+            raw::TakenEmail::Tell => TakenEmail::Tell,
+            raw::TakenEmail::Conceal => TakenEmail::Conceal,
+        },
+        redirect_urls: raw.redirect_urls,
+    })
+}
+
+pub(super) fn pending(raw: &raw::Logins) -> Result<Settings, ConfigError> {
+    for (key, value) in [
+        ("logins.pending", raw.pending),
+        ("logins.pending_per_address", raw.pending_per_address),
+    ] {
+        if !PENDING.contains(&value) {
+            let range = format!("must be from {} to {}", PENDING.start(), PENDING.end());
+            return Err(invalid(key, range));
+        }
+    }
+    if !PENDING_FOR.contains(&raw.pending_for) {
+        return Err(invalid(
+            "logins.pending_for",
+            "must be from \"1s\" to \"1h\"",
+        ));
+    }
+    Ok(Settings {
+        pending: raw.pending,
+        pending_per_address: raw.pending_per_address,
+        pending_for: raw.pending_for,
+    })
+}

@@ -1,0 +1,146 @@
+//! What the gateway answers itself, and PocketBase is not asked: its own pages,
+//! and the way of somebody who logs in at a provider and comes back.
+
+use std::net::IpAddr;
+
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+use super::permit::Permitted;
+use super::trace::Trace;
+use super::{Response, ResponseBody};
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::operation::{OAuth2Return, Operation, OperationError, Page};
+use crate::pages::AuthPage;
+use crate::realtime::Outcome;
+
+/// Where people land whom a provider sent back, relative to `/api/oauth2-redirect`:
+/// as PocketBase has it, and never a place that a request names.
+const SUCCESS: &str = "../_/#/auth/oauth2-redirect-success";
+const FAILURE: &str = "../_/#/auth/oauth2-redirect-failure";
+
+/// The answer, where it is the gateway's to give.
+pub(super) fn answer(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    trace: &mut Trace<'_>,
+) -> Option<Result<Response, Error>> {
+    let exchange = permitted.exchange();
+    let address = exchange.client.address;
+    match &exchange.operation {
+        Operation::AuthPage(asked) => Some(page(asked)),
+        Operation::Realtime => {
+            let events = gateway.realtime.connect(address);
+            Some(events.map(Response::events).map_err(Error::from))
+        }
+        Operation::Subscribe => Some(subscribe(gateway, address, permitted.sent())),
+        Operation::OAuth2Redirect(by_query) => {
+            let sent = by_query.clone().unwrap_or_else(|| returned(permitted.sent()));
+            // As PocketBase has it: what came by a form is not to be sent again.
+            let status = match by_query {
+                Some(_) => StatusCode::TEMPORARY_REDIRECT,
+                None => StatusCode::SEE_OTHER,
+            };
+            let is_told = bring_back(gateway, address, sent);
+            if !is_told {
+                trace.login_failed();
+            }
+            Some(Ok(redirect(status, if is_told { SUCCESS } else { FAILURE })))
+        }
+        Operation::Health { .. }
+        | Operation::List { .. }
+        | Operation::View { .. }
+        | Operation::Create { .. }
+        | Operation::Update { .. }
+        | Operation::Delete { .. }
+        | Operation::Auth(_)
+        | Operation::Impersonate { .. }
+        | Operation::Download { .. }
+        | Operation::Superuser(_)
+        | Operation::Custom(_)
+        | Operation::Dashboard(_)
+        | Operation::Static(_) => None,
+    }
+}
+
+/// Tells the one who waits how a login at a provider ended; whether it is a good end.
+fn bring_back(gateway: &Gateway, address: IpAddr, sent: OAuth2Return) -> bool {
+    let is_good = sent.error.is_empty() && !sent.code.is_empty();
+    let outcome = Outcome {
+        state: sent.state,
+        code: sent.code,
+        error: Some(sent.error).filter(|error| !error.is_empty()),
+    };
+    match gateway.realtime.deliver(address, &outcome) {
+        Ok(()) => is_good,
+        Err(error) => {
+            tracing::debug!(%error, "nobody was told how a login at a provider ended");
+            false
+        }
+    }
+}
+
+fn subscribe(gateway: &Gateway, address: IpAddr, sent: Option<&Value>) -> Result<Response, Error> {
+    let of = |key| sent.and_then(|body| body.get(key));
+    let id = of("clientId").and_then(Value::as_str).unwrap_or_default();
+    let topics = of("subscriptions").and_then(Value::as_array);
+    let topics: Vec<String> = topics
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    gateway.realtime.subscribe(id, address, &topics)?;
+    Ok(Response::empty(StatusCode::NO_CONTENT))
+}
+
+/// What a provider's form brought along.
+fn returned(sent: Option<&Value>) -> OAuth2Return {
+    let of = |key| {
+        let value = sent.and_then(|body| body.get(key)).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    OAuth2Return {
+        state: of("state"),
+        code: of("code"),
+        error: of("error"),
+    }
+}
+
+fn redirect(status: StatusCode, to: &'static str) -> Response {
+    let mut response = Response::empty(status);
+    let headers = &mut response.headers;
+    headers.insert(header::LOCATION, HeaderValue::from_static(to));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Code and state stand in this address.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    keep_opener(&mut response);
+    response
+}
+
+/// One of the pages that stand where the dashboard's would.
+fn page(asked: &Page) -> Result<Response, Error> {
+    let Some(page) = AuthPage::at(asked) else {
+        if asked.segments.len() == 1 {
+            return Ok(redirect(StatusCode::TEMPORARY_REDIRECT, AuthPage::MOVED_TO));
+        }
+        let operation = "dashboard";
+        return Err(OperationError::NotServed { operation }.into());
+    };
+    let mut response = Response::empty(StatusCode::OK);
+    let content_type = HeaderValue::from_static(page.content_type());
+    response.headers.insert(header::CONTENT_TYPE, content_type);
+    for (name, value) in AuthPage::HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers.insert(name, HeaderValue::from_static(value));
+    }
+    response.body = ResponseBody::Bytes(page.body().into());
+    Ok(response)
+}
+
+/// Whoever opened the window in which somebody logs in may close it.
+fn keep_opener(response: &mut Response) {
+    let name = HeaderName::from_static("cross-origin-opener-policy");
+    response.headers.insert(name, HeaderValue::from_static("unsafe-none"));
+}
