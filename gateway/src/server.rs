@@ -203,11 +203,7 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
     ));
     tasks.spawn(reload::follow_commands(Arc::clone(&gateway), stop.clone()));
     tasks.close();
-    let scheme = if config.server.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = config.server.scheme();
     tracing::info!(%scheme, %address, admin = admin_address.map(tracing::field::display), "serving");
     Ok(Running {
         address,

@@ -334,7 +334,7 @@ impl Upstream {
         .await
     }
 
-    /// Reads where the links in PocketBase's mails lead, and whose users log in by OAuth2.
+    /// Reads where the links in PocketBase's mails lead, and whose users log in by `OAuth2`.
     ///
     /// # Errors
     ///

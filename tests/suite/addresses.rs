@@ -1,4 +1,4 @@
-//! Where PocketBase's mails lead and who logs in by OAuth2: found out at the start
+//! Where PocketBase's mails lead and who logs in by `OAuth2`: found out at the start
 //! and by `hapta check`, with what to set.
 
 use std::net::SocketAddr;
@@ -24,6 +24,13 @@ const MAILS: &str = "in PocketBase's mails";
 #[tokio::test]
 async fn the_default_of_pocketbase_leads_to_the_default_of_the_gateway() {
     let pocketbase = PocketBase::start().await;
+    // What the demo counts on, too: its first lines would be warnings.
+    let demo = hapta_tests::root().join("tests/fixtures/demo/hapta.toml");
+    let demo = std::fs::read_to_string(demo).expect("reads it");
+    assert!(
+        demo.contains("[server]\nlisten = \"127.0.0.1:8090\""),
+        "{demo}"
+    );
     // It is not bound by a check, so it does not matter who has the port.
     let setup = Setup::before(pocketbase.address())
         .open("users")
@@ -193,6 +200,17 @@ async fn settings_that_are_not_told_are_a_warning() {
     let process = Program::new(HAPTA, public(stub.address())).serve().await;
     let said = "could not find out where the links";
     assert!(process.output().contains(said), "{}", process.output());
+}
+
+#[tokio::test]
+async fn settings_that_do_not_come_hold_up_a_start_no_longer_than_any_answer() {
+    let stub = StubUpstream::start().await;
+    stub.answer("/api/settings", Answer::Stall);
+    let setup = public(stub.address()).also("[pocketbase]\ntimeout = \"2s\"");
+    let process = Program::new(HAPTA, setup).serve().await;
+    let said = "PocketBase did not answer within 2s";
+    assert!(process.output().contains(said), "{}", process.output());
+    process.client().get("/api/health").await.expect(200);
 }
 
 #[tokio::test]

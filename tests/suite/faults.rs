@@ -68,13 +68,13 @@ async fn an_answer_of_another_shape_never_gets_out() {
 async fn a_redirect_is_not_followed() {
     let (stub, gateway) = stage().await;
     let elsewhere =
-        "HTTP/1.1 307 Temporary Redirect\r\nLocation: /api/settings\r\nContent-Length: 0\r\n\r\n";
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: /api/backups\r\nContent-Length: 0\r\n\r\n";
     stub.answer(&records("posts"), Answer::Bytes(elsewhere.into()));
     broken(&gateway.client().get(&records("posts")).await);
     assert!(
         stub.seen()
             .iter()
-            .all(|seen| !seen.target.contains("settings"))
+            .all(|seen| !seen.target.contains("backups"))
     );
 }
 

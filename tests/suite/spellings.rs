@@ -170,6 +170,8 @@ async fn a_method_in_a_header_is_no_method() {
 #[tokio::test]
 async fn fields_are_picked_by_the_gateway_and_never_sent_upstream() {
     let stage = Stage::open().await;
+    // The gateway's own questions at its start do pick.
+    stage.proxy.take();
     let target = format!("{}?fields=title", record("posts", POST_OF_ALICE));
     let expected = json!({ "title": "Hello from alice" });
     assert_eq!(stage.direct().get(&target).await.expect(200), expected);

@@ -2,7 +2,11 @@
 //!
 //! What a scenario says is true of PocketBase itself and of the gateway before it: each is played at both.
 
-/// Whose an answer is, when many are under way.
+/// The account that a login by OAuth2 makes.
+mod accounts;
+/// Who has an account is nobody's business.
+mod concealed;
+/// Many logins at once.
 mod identities;
 /// What mails lead to: verification, a new password, another address.
 mod mails;
@@ -12,12 +16,12 @@ mod oauth2;
 mod one_time;
 /// By password; and what a login is good for afterwards.
 mod passwords;
-/// Where a provider sends browsers back to: whose login it becomes.
-mod redirect;
 /// The official SDK, in every way that it knows.
 mod sdk;
 /// By two ways, one after the other.
 mod second_factor;
+/// By a provider, with a popup.
+mod streams;
 
 use hapta_tests::{Client, Mailbox, PocketBase, Provider, Reply, Setup, TestGateway, WaysIn};
 use serde_json::{Value, json};
@@ -54,10 +58,19 @@ impl Entrance {
     }
 
     async fn of_a_gateway(files: &[(&str, &str)]) -> Self {
+        Self::of_a_gateway_with(files, |gateway| {
+            gateway.open("users").also("[superusers]\nroutes = \"on\"")
+        })
+        .await
+    }
+
+    /// A gateway that exposes what `set_up` says.
+    async fn of_a_gateway_with(
+        files: &[(&str, &str)],
+        set_up: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
         let entrance = Self::of_pocketbase(files).await;
-        let setup = Setup::before(entrance.pocketbase.address())
-            .open("users")
-            .also("[superusers]\nroutes = \"on\"");
+        let setup = set_up(Setup::before(entrance.pocketbase.address()));
         Self {
             gateway: Some(setup.start().await),
             ..entrance

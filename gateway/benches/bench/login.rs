@@ -76,11 +76,7 @@ async fn latency(
     Ok(())
 }
 
-async fn flood(
-    report: &mut Report,
-    pocketbase: &Process,
-    gateway: &Process,
-) -> anyhow::Result<()> {
+async fn flood(report: &mut Report, pocketbase: &Process, gateway: &Process) -> anyhow::Result<()> {
     let login = Arc::new(json!({ "identity": USER, "password": "wrong" }));
     let (answered, before) = (Arc::new(AtomicU32::new(0)), pocketbase.cpu()?);
     let start = Instant::now();
@@ -107,7 +103,11 @@ async fn flood(
     let took = start.elapsed().as_secs_f64();
     let cpu = pocketbase.cpu()?.saturating_sub(before).as_secs_f64();
     let answered = f64::from(answered.load(Ordering::Relaxed));
-    report.plain("wrong logins, CPU of PocketBase", 100.0 * cpu / took, "% of a core");
+    report.plain(
+        "wrong logins, CPU of PocketBase",
+        100.0 * cpu / took,
+        "% of a core",
+    );
     report.plain("wrong logins, answered", answered / took, "req/s");
     Ok(())
 }
@@ -132,7 +132,9 @@ async fn set_up(address: SocketAddr, cost: u32) -> anyhow::Result<()> {
     let change = json!({ "fields": collection["fields"], "authAlert": { "enabled": false } });
     client.patch(users, &change).await?;
     let records = "/api/collections/users/records";
-    let known = client.get(&format!("{records}?filter=email%3D%27{USER}%27")).await?;
+    let known = client
+        .get(&format!("{records}?filter=email%3D%27{USER}%27"))
+        .await?;
     let known: Value = serde_json::from_str(&known)?;
     let user = json!({ "email": USER, "verified": true, "password": PASSWORD, "passwordConfirm": PASSWORD });
     match known.pointer("/items/0/id").and_then(Value::as_str) {

@@ -55,7 +55,11 @@ pub(super) fn resolve(raw: raw::Logins) -> Result<Logins, ConfigError> {
             ));
         }
     }
-    if raw.redirect_urls.as_ref().is_some_and(|urls| urls.len() > MOST) {
+    if raw
+        .redirect_urls
+        .as_ref()
+        .is_some_and(|urls| urls.len() > MOST)
+    {
         return Err(invalid(
             "logins.redirect_urls",
             format!("names more than {MOST}"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use http::HeaderValue;
 
-use super::{ConfigError, Environment, Origin, invalid, not_nothing, origin, raw};
+use super::{ConfigError, Environment, Origin, Scheme, invalid, not_nothing, origin, raw};
 
 /// The listener for clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,6 +181,17 @@ fn tls(
             "SSL_ENABLED",
             format!("is \"{other}\"; expected true or false"),
         )),
+    }
+}
+
+impl Server {
+    /// How clients speak to the listener.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        match self.tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        }
     }
 }
 

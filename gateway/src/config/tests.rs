@@ -257,17 +257,31 @@ fn the_logs_are_bounded_and_apart() {
 fn what_logins_tell_takes_effect_at_once_and_leads_to_addresses_alone() {
     let told = |text: &str| parse(&format!("[logins]\n{text}")).unwrap();
     let default = told("");
-    assert_eq!(default.serving.logins.provider_tokens, ProviderTokens::Withhold);
+    assert_eq!(
+        default.serving.logins.provider_tokens,
+        ProviderTokens::Withhold
+    );
     assert_eq!(default.serving.logins.taken_email, TakenEmail::Tell);
     assert_eq!(default.serving.logins.redirect_urls, None);
-    let changed = told("provider_tokens = \"tell\"\ntaken_email = \"conceal\"\nredirect_urls = [\"app://in\"]");
+    let changed = told(
+        "provider_tokens = \"tell\"\ntaken_email = \"conceal\"\nredirect_urls = [\"app://in\"]",
+    );
     assert_eq!(changed.serving.logins.provider_tokens, ProviderTokens::Tell);
     assert_eq!(changed.serving.logins.taken_email, TakenEmail::Conceal);
-    assert_eq!(changed.serving.logins.redirect_urls, Some(vec!["app://in".to_owned()]));
+    assert_eq!(
+        changed.serving.logins.redirect_urls,
+        Some(vec!["app://in".to_owned()])
+    );
     assert!(changed.needs_restart(&default).is_empty());
-    refuses("[logins]\nredirect_urls = [\"/in\"]", "logins.redirect_urls: \"/in\": expected an address");
+    refuses(
+        "[logins]\nredirect_urls = [\"/in\"]",
+        "logins.redirect_urls: \"/in\": expected an address",
+    );
     let many = vec!["\"a://b\""; 201].join(",");
-    refuses(&format!("[logins]\nredirect_urls = [{many}]"), "logins.redirect_urls: names more than 200");
+    refuses(
+        &format!("[logins]\nredirect_urls = [{many}]"),
+        "logins.redirect_urls: names more than 200",
+    );
 }
 
 #[test]

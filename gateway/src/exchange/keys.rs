@@ -175,7 +175,11 @@ mod tests {
         let body = json!({"provider": "p", "code": "c", "createData": {"a": [1]}});
         check(OAUTH2, &body, Ok(&body));
         let null = json!({"identity": "ann", "password": "x", "mfaId": null});
-        check(PASSWORD, &null, Ok(&json!({"identity": "ann", "password": "x"})));
+        check(
+            PASSWORD,
+            &null,
+            Ok(&json!({"identity": "ann", "password": "x"})),
+        );
         let body = json!({"duration": 3});
         check(OperationKind::Impersonate, &body, Ok(&body));
         let body = json!({"clientId": "c", "subscriptions": ["@oauth2"]});
@@ -221,14 +225,17 @@ mod tests {
         check(OAUTH2, &code(8192), Ok(&code(8192)));
         let message = "the value of \"code\" is no text of at most 8192 bytes";
         check(OAUTH2, &code(8193), Err(message));
-        let topics = |count: usize, length: usize| {
-            json!({"subscriptions": vec!["t".repeat(length); count]})
-        };
+        let topics =
+            |count: usize, length: usize| json!({"subscriptions": vec!["t".repeat(length); count]});
         let most = topics(1000, 2500);
         check(OperationKind::Subscribe, &most, Ok(&most));
         let message =
             "the value of \"subscriptions\" is no list of at most 1000 texts of at most 2500 bytes";
-        for beyond in [topics(1001, 1), topics(1, 2501), json!({"subscriptions": [1]})] {
+        for beyond in [
+            topics(1001, 1),
+            topics(1, 2501),
+            json!({"subscriptions": [1]}),
+        ] {
             check(OperationKind::Subscribe, &beyond, Err(message));
         }
     }
@@ -238,7 +245,14 @@ mod tests {
         let body = |key: &str| json!({"identity": "a", "password": "x", key: 1});
         let found = super::check(keys(PASSWORD), body("remember"), &mut |_| true);
         assert_eq!(found.map(Value::from), Ok(body("remember")));
-        for key in ["IDENTITY", "mfaid", "identity_field", "identity-Field", "mfa_id", "pass_word_"] {
+        for key in [
+            "IDENTITY",
+            "mfaid",
+            "identity_field",
+            "identity-Field",
+            "mfa_id",
+            "pass_word_",
+        ] {
             let found = super::check(keys(PASSWORD), body(key), &mut |_| true);
             assert!(found.is_err(), "{key}");
         }

@@ -161,10 +161,7 @@ impl AuthAction {
     /// Whether somebody tries to become somebody by it.
     #[must_use]
     pub fn is_login(self) -> bool {
-        matches!(
-            self,
-            Self::WithPassword | Self::WithOAuth2 | Self::WithOtp
-        )
+        matches!(self, Self::WithPassword | Self::WithOAuth2 | Self::WithOtp)
     }
 }
 

@@ -153,7 +153,11 @@ const OAUTH2: Takes = Takes::Keys(&[
     BodyKey::of("createData", KeyKind::Record),
     MFA,
 ]);
-const OTP: Takes = Takes::Keys(&[BodyKey::long("otpId").secret(), BodyKey::password("password"), MFA]);
+const OTP: Takes = Takes::Keys(&[
+    BodyKey::long("otpId").secret(),
+    BodyKey::password("password"),
+    MFA,
+]);
 const TOKEN: BodyKey = BodyKey::long("token").secret();
 const NEW_PASSWORD: Takes = Takes::Keys(&[
     TOKEN,
@@ -217,25 +221,25 @@ pub const ROUTES: &[Route] = routes! {
     "GET" "/api/collections/{collection}/auth-methods" "authMethods" Anyone, FIELDS, Takes::Nothing, METHODS, Served(Kind::AuthMethods), "routes::what_has_a_fixed_shape_is_answered_in_it";
     "POST" "/api/collections/{collection}/auth-with-password" "authWithPassword" Anyone, LOGIN, PASSWORD, Answer::Auth, Served(Kind::AuthWithPassword), "records::a_login_through_the_gateway_is_a_login_of_pocketbase";
     "POST" "/api/collections/{collection}/auth-refresh" "authRefresh" SameCollection, REFRESH, Takes::Nothing, Answer::Auth, Served(Kind::AuthRefresh), "principals::a_refresh_wants_a_token";
-    "POST" "/api/collections/{collection}/auth-with-oauth2" "authWithOAuth2" Anyone, LOGIN, OAUTH2, Answer::Auth, Served(Kind::AuthWithOAuth2), "ways_in/oauth2::a_login_by_code_makes_an_account_and_finds_it_again";
-    "POST" "/api/collections/{collection}/request-otp" "requestOTP" Anyone, FIELDS, EMAIL, Answer::Object(&["otpId"]), Served(Kind::RequestOtp), "ways_in/otp::a_one_time_password_comes_by_mail_and_logs_in";
-    "POST" "/api/collections/{collection}/auth-with-otp" "authWithOTP" Anyone, LOGIN, OTP, Answer::Auth, Served(Kind::AuthWithOtp), "ways_in/otp::a_one_time_password_comes_by_mail_and_logs_in";
-    "POST" "/api/collections/{collection}/request-verification" "requestVerification" Anyone, NONE, EMAIL, Answer::Nothing, Served(Kind::RequestVerification), "ways_in/mails::an_address_is_verified_by_its_mail";
-    "POST" "/api/collections/{collection}/confirm-verification" "confirmVerification" Anyone, NONE, Takes::Keys(&[TOKEN]), Answer::Nothing, Served(Kind::ConfirmVerification), "ways_in/mails::an_address_is_verified_by_its_mail";
-    "POST" "/api/collections/{collection}/request-password-reset" "requestPasswordReset" Anyone, NONE, EMAIL, Answer::Nothing, Served(Kind::RequestPasswordReset), "ways_in/mails::a_password_is_reset_by_its_mail";
-    "POST" "/api/collections/{collection}/confirm-password-reset" "confirmPasswordReset" Anyone, NONE, NEW_PASSWORD, Answer::Nothing, Served(Kind::ConfirmPasswordReset), "ways_in/mails::a_password_is_reset_by_its_mail";
-    "POST" "/api/collections/{collection}/request-email-change" "requestEmailChange" SameCollection, NONE, Takes::Keys(&[BodyKey::text("newEmail")]), Answer::Nothing, Served(Kind::RequestEmailChange), "ways_in/mails::an_address_is_changed_by_its_mail";
-    "POST" "/api/collections/{collection}/confirm-email-change" "confirmEmailChange" Anyone, NONE, Takes::Keys(&[TOKEN, BodyKey::password("password")]), Answer::Nothing, Served(Kind::ConfirmEmailChange), "ways_in/mails::an_address_is_changed_by_its_mail";
-    "GET" "/api/oauth2-redirect" "oauth2Redirect" Anyone, Query::Any, Takes::Nothing, Answer::Redirect, Served(Kind::OAuth2Redirect), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
-    "POST" "/api/oauth2-redirect" "oauth2Redirect" Anyone, NONE, RETURN, Answer::Redirect, Served(Kind::OAuth2Redirect), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
+    "POST" "/api/collections/{collection}/auth-with-oauth2" "authWithOAuth2" Anyone, LOGIN, OAUTH2, Answer::Auth, Served(Kind::AuthWithOAuth2), "ways_in/oauth2::whom_the_provider_vouches_for_is_in_and_the_same_again";
+    "POST" "/api/collections/{collection}/request-otp" "requestOTP" Anyone, FIELDS, EMAIL, Answer::Object(&["otpId"]), Served(Kind::RequestOtp), "ways_in/one_time::a_mailed_password_lets_in_once";
+    "POST" "/api/collections/{collection}/auth-with-otp" "authWithOTP" Anyone, LOGIN, OTP, Answer::Auth, Served(Kind::AuthWithOtp), "ways_in/one_time::a_mailed_password_lets_in_once";
+    "POST" "/api/collections/{collection}/request-verification" "requestVerification" Anyone, NONE, EMAIL, Answer::Nothing, Served(Kind::RequestVerification), "ways_in/mails::an_address_is_verified_by_what_was_mailed_there";
+    "POST" "/api/collections/{collection}/confirm-verification" "confirmVerification" Anyone, NONE, Takes::Keys(&[TOKEN]), Answer::Nothing, Served(Kind::ConfirmVerification), "ways_in/mails::an_address_is_verified_by_what_was_mailed_there";
+    "POST" "/api/collections/{collection}/request-password-reset" "requestPasswordReset" Anyone, NONE, EMAIL, Answer::Nothing, Served(Kind::RequestPasswordReset), "ways_in/mails::a_new_password_ends_the_old_one_and_every_login";
+    "POST" "/api/collections/{collection}/confirm-password-reset" "confirmPasswordReset" Anyone, NONE, NEW_PASSWORD, Answer::Nothing, Served(Kind::ConfirmPasswordReset), "ways_in/mails::a_new_password_ends_the_old_one_and_every_login";
+    "POST" "/api/collections/{collection}/request-email-change" "requestEmailChange" SameCollection, NONE, Takes::Keys(&[BodyKey::text("newEmail")]), Answer::Nothing, Served(Kind::RequestEmailChange), "ways_in/mails::another_address_takes_its_mail_and_the_password";
+    "POST" "/api/collections/{collection}/confirm-email-change" "confirmEmailChange" Anyone, NONE, Takes::Keys(&[TOKEN, BodyKey::password("password")]), Answer::Nothing, Served(Kind::ConfirmEmailChange), "ways_in/mails::another_address_takes_its_mail_and_the_password";
+    "GET" "/api/oauth2-redirect" "oauth2Redirect" Anyone, Query::Any, Takes::Nothing, Answer::Redirect, Served(Kind::OAuth2Redirect), "ways_in/streams::a_login_comes_back_to_the_stream_that_asked";
+    "POST" "/api/oauth2-redirect" "oauth2Redirect" Anyone, NONE, RETURN, Answer::Redirect, Served(Kind::OAuth2Redirect), "ways_in/streams::a_login_comes_back_to_the_stream_that_asked";
     // realtime
-    "GET" "/api/realtime" "realtime" Anyone, NONE, Takes::Nothing, Answer::Events, Served(Kind::Realtime), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
-    "POST" "/api/realtime" "subscribe" Anyone, NONE, SUBSCRIBE, Answer::Nothing, Served(Kind::Subscribe), "ways_in/all_in_one::a_login_comes_back_to_the_stream_that_asked";
+    "GET" "/api/realtime" "realtime" Anyone, NONE, Takes::Nothing, Answer::Events, Served(Kind::Realtime), "ways_in/streams::a_login_comes_back_to_the_stream_that_asked";
+    "POST" "/api/realtime" "subscribe" Anyone, NONE, SUBSCRIBE, Answer::Nothing, Served(Kind::Subscribe), "ways_in/streams::a_login_comes_back_to_the_stream_that_asked";
     // files
     "POST" "/api/files/token" "fileToken" Record, FIELDS, Takes::Nothing, Answer::Object(&["token"]), NotYet, REFUSED;
     "GET" "/api/files/{collection}/{id}/{file}" "download" Anyone, DOWNLOAD, Takes::Nothing, Answer::File, Served(Kind::Download), "records::a_file_comes_through_byte_by_byte";
     // superusers
-    "POST" "/api/collections/{collection}/impersonate/{id}" "impersonate" Superuser, RECORD, Takes::Keys(&[BodyKey::of("duration", KeyKind::Count)]), Answer::Auth, Served(Kind::Impersonate), "ways_in/password::a_superuser_impersonates";
+    "POST" "/api/collections/{collection}/impersonate/{id}" "impersonate" Superuser, RECORD, Takes::Keys(&[BodyKey::of("duration", KeyKind::Count)]), Answer::Auth, Served(Kind::Impersonate), "ways_in/passwords::superusers_alone_log_in_as_somebody_else";
     "GET" "/api/collections/meta/scaffolds" "collectionScaffolds" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
     "GET" "/api/collections/meta/oauth2-providers" "oauth2Providers" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;
     "POST" "/api/collections/meta/dry-run-view" "dryRunView" Superuser, Query::Any, Takes::Json, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;

@@ -110,13 +110,17 @@ fn whom_pocketbase_lets_in_is_whom_the_gateway_looks_at() {
         let open = operation.identity() != Identity::Required;
         assert_eq!(open, route.who == Who::Anyone, "{}", route.pattern);
         assert_eq!(operation.upstream_method(), method);
-        let login = matches!(
-            operation.kind(),
-            OperationKind::AuthWithPassword | OperationKind::AuthRefresh
-        );
+        // What changes no more than who is logged in, or sends a mail.
+        let is_no_write = match &operation {
+            Operation::Auth(request) => !request.action.is_confirmation(),
+            Operation::Impersonate { .. } | Operation::OAuth2Redirect(_) | Operation::Subscribe => {
+                true
+            }
+            _ => false,
+        };
         assert_eq!(
             operation.is_write(),
-            method != Method::GET && !login,
+            method != Method::GET && !is_no_write,
             "{}",
             route.pattern
         );

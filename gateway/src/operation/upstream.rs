@@ -59,9 +59,9 @@ impl Operation {
             }
             Self::Delete { id, .. } => records().segment(id.as_str()),
             Self::Auth(request) => auth(request.action.segment()).record(&request.query),
-            Self::Impersonate { id, query, .. } => auth("impersonate")
-                .segment(id.as_str())
-                .record(query),
+            Self::Impersonate { id, query, .. } => {
+                auth("impersonate").segment(id.as_str()).record(query)
+            }
             // The gateway answers these itself.
             Self::OAuth2Redirect(_) => api(&["oauth2-redirect"]),
             Self::Realtime | Self::Subscribe => api(&["realtime"]),

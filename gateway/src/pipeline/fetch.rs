@@ -1,7 +1,7 @@
 //! Sends what was permitted, and nothing else.
 
-use super::permit::Permitted;
 use super::login;
+use super::permit::Permitted;
 use super::scan::{self, Scan};
 use crate::error::Error;
 use crate::gateway::Gateway;

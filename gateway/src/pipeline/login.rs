@@ -11,7 +11,9 @@ use crate::config::{ProviderTokens, TakenEmail};
 use crate::error::Error;
 use crate::exchange::{Exchange, token};
 use crate::gateway::{Gateway, InForce};
-use crate::operation::{AuthAction, CollectionRef, Operation, OperationKind, RecordId, RecordQuery};
+use crate::operation::{
+    AuthAction, CollectionRef, Operation, OperationKind, RecordId, RecordQuery,
+};
 use crate::rules::{Dossier, Passed, RuleError};
 use crate::upstream::{Reply, UpstreamError};
 
@@ -71,7 +73,12 @@ pub(super) async fn judge_account(
     dossier: Arc<Dossier>,
     fields: Option<Value>,
 ) -> Result<Account, Error> {
-    let is_own = |name: &str| exchange.principal.record().is_some_and(|own| own.collection == name);
+    let is_own = |name: &str| {
+        exchange
+            .principal
+            .record()
+            .is_some_and(|own| own.collection == name)
+    };
     let collection = exchange.collection.as_ref();
     let Some(collection) = collection.filter(|collection| !is_own(&collection.name)) else {
         let word = Word::Linked;
@@ -92,7 +99,9 @@ pub(super) async fn judge_account(
         received_ms: exchange.received_ms,
     });
     let fields = fields.unwrap_or_else(|| Value::Object(Map::new()));
-    let judged = generation.before(chain, &creating, &dossier, Some(fields)).await;
+    let judged = generation
+        .before(chain, &creating, &dossier, Some(fields))
+        .await;
     let word = match judged {
         Ok(Passed { body, .. }) => Word::May(body.unwrap_or_default()),
         Err(denied @ RuleError::Denied { .. }) => Word::Denied(denied),
@@ -216,7 +225,10 @@ fn is_asked(exchange: &Exchange, body: &Value) -> bool {
 /// PocketBase does not know them any more.
 pub(super) fn forget(gateway: &Gateway, permitted: &Permitted) {
     let exchange = permitted.exchange();
-    let Some(collection) = exchange.collection.as_ref().filter(|collection| collection.is_auth())
+    let Some(collection) = exchange
+        .collection
+        .as_ref()
+        .filter(|collection| collection.is_auth())
     else {
         return;
     };
@@ -224,7 +236,9 @@ pub(super) fn forget(gateway: &Gateway, permitted: &Permitted) {
     let of_record = |id: &RecordId| gateway.sessions.forget(&collection.name, id.as_str());
     match &exchange.operation {
         Operation::Auth(request) if request.action.is_confirmation() => {
-            let token = sent.and_then(|body| body.get("token")).and_then(Value::as_str);
+            let token = sent
+                .and_then(|body| body.get("token"))
+                .and_then(Value::as_str);
             if let Some(id) = token.and_then(token::subject) {
                 gateway.sessions.forget(&collection.name, &id);
             }
@@ -238,15 +252,20 @@ pub(super) fn forget(gateway: &Gateway, permitted: &Permitted) {
 /// Whether an update of an account may be one that ends its sessions.
 fn changes_tokens(sent: Option<&Value>) -> bool {
     let keys = ["password", "email", "tokenKey", "verified"];
-    sent.and_then(Value::as_object)
-        .is_some_and(|body| body.keys().any(|key| keys.iter().any(|own| key.starts_with(own))))
+    sent.and_then(Value::as_object).is_some_and(|body| {
+        body.keys()
+            .any(|key| keys.iter().any(|own| key.starts_with(own)))
+    })
 }
 
 /// Whether it is not to be told that an address is taken.
 pub(super) fn conceals(permitted: &Permitted) -> bool {
     let exchange = permitted.exchange();
     let is_sign_up = exchange.operation.kind() == OperationKind::Create
-        && exchange.collection.as_ref().is_some_and(|collection| collection.is_auth());
+        && exchange
+            .collection
+            .as_ref()
+            .is_some_and(|collection| collection.is_auth());
     let is_change = exchange.operation.auth_action() == Some(AuthAction::RequestEmailChange);
     permitted.in_force().serving.logins.taken_email == TakenEmail::Conceal
         && (is_sign_up || is_change)
@@ -285,7 +304,9 @@ pub(super) fn conceal(mut body: Value) -> Concealed {
 fn is_taken(code: &str) -> bool {
     matches!(
         code,
-        "validation_not_unique" | "validation_record_email_exists" | "validation_record_email_invalid"
+        "validation_not_unique"
+            | "validation_record_email_exists"
+            | "validation_record_email_invalid"
     )
 }
 

@@ -36,7 +36,9 @@ pub(super) fn answer(
         }
         Operation::Subscribe => Some(subscribe(gateway, address, permitted.sent())),
         Operation::OAuth2Redirect(by_query) => {
-            let sent = by_query.clone().unwrap_or_else(|| returned(permitted.sent()));
+            let sent = by_query
+                .clone()
+                .unwrap_or_else(|| returned(permitted.sent()));
             // As PocketBase has it: what came by a form is not to be sent again.
             let status = match by_query {
                 Some(_) => StatusCode::TEMPORARY_REDIRECT,
@@ -46,7 +48,10 @@ pub(super) fn answer(
             if !is_told {
                 trace.login_failed();
             }
-            Some(Ok(redirect(status, if is_told { SUCCESS } else { FAILURE })))
+            Some(Ok(redirect(
+                status,
+                if is_told { SUCCESS } else { FAILURE },
+            )))
         }
         Operation::Health { .. }
         | Operation::List { .. }
@@ -114,7 +119,10 @@ fn redirect(status: StatusCode, to: &'static str) -> Response {
     headers.insert(header::LOCATION, HeaderValue::from_static(to));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Code and state stand in this address.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     keep_opener(&mut response);
     response
 }
@@ -133,7 +141,9 @@ fn page(asked: &Page) -> Result<Response, Error> {
     response.headers.insert(header::CONTENT_TYPE, content_type);
     for (name, value) in AuthPage::HEADERS {
         let name = HeaderName::from_static(name);
-        response.headers.insert(name, HeaderValue::from_static(value));
+        response
+            .headers
+            .insert(name, HeaderValue::from_static(value));
     }
     response.body = ResponseBody::Bytes(page.body().into());
     Ok(response)
@@ -142,5 +152,7 @@ fn page(asked: &Page) -> Result<Response, Error> {
 /// Whoever opened the window in which somebody logs in may close it.
 fn keep_opener(response: &mut Response) {
     let name = HeaderName::from_static("cross-origin-opener-policy");
-    response.headers.insert(name, HeaderValue::from_static("unsafe-none"));
+    response
+        .headers
+        .insert(name, HeaderValue::from_static("unsafe-none"));
 }

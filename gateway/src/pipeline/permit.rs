@@ -8,8 +8,8 @@ use http::HeaderMap;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::trace::Trace;
 use super::login::{self, Account};
+use super::trace::Trace;
 use super::{Request, RequestBody, as_sent, body, closed, conditions, reach};
 use crate::error::{BodyError, Error};
 use crate::exchange::{AsSent, Client, Exchange, Held, hold_body};

@@ -163,9 +163,7 @@ fn operation_kind(operation: types::Operation) -> Option<OperationKind> {
         types::Operation::ConfirmEmailChange => Some(OperationKind::ConfirmEmailChange),
         types::Operation::Impersonate => Some(OperationKind::Impersonate),
         types::Operation::Download => Some(OperationKind::Download),
-        types::Operation::FileToken
-        | types::Operation::Subscribe
-        | types::Operation::Event => None,
+        types::Operation::FileToken | types::Operation::Subscribe | types::Operation::Event => None,
     }
 }
 

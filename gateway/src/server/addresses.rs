@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 use self::finding::{Finding, Problem};
 use self::link::{links, shown};
-use crate::config::{Config, Origin, Scheme};
+use crate::config::{Config, Origin};
 use crate::gateway::Gateway;
 use crate::upstream::Addresses;
 
@@ -89,11 +89,8 @@ pub(super) async fn report(gateway: &Gateway, config: &Config, listener: SocketA
 impl Places {
     fn of(config: &Config, listener: SocketAddr) -> Self {
         let server = &config.server;
-        let scheme = match server.tls {
-            Some(_) => Scheme::Https,
-            None => Scheme::Http,
-        };
-        let gateway = match (&server.public_url, Origin::of_listener(scheme, listener)) {
+        let listener = Origin::of_listener(server.scheme(), listener);
+        let gateway = match (&server.public_url, listener) {
             (Some(public), _) => Reached::Public(public.clone()),
             (None, Some(listener)) => Reached::Listener(listener),
             (None, None) => Reached::Unknown,
@@ -196,9 +193,8 @@ fn in_template(places: &Places, app_url: Option<&str>, link: &str) -> Option<(St
     };
     let is_told = told.is_some_and(|told| told.is_same(&origin)) && link.starts_with(APP_URL);
     let problem = match places.lead(&origin) {
-        Leads::ToGateway => return None,
         Leads::ToPage if path.starts_with(DASHBOARD) => Problem::NoSuchPage,
-        Leads::ToPage => return None,
+        Leads::ToGateway | Leads::ToPage => return None,
         _ if is_told => return None,
         Leads::ToPocketBase => Problem::PocketBase,
         Leads::Elsewhere => Problem::Elsewhere,

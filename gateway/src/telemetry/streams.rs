@@ -53,3 +53,34 @@ fn counter(count: u64) -> Counter {
     counter.inc_by(count);
     counter
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text;
+
+    use super::*;
+
+    #[test]
+    fn every_count_is_told_under_its_name() {
+        let mut registry = Registry::with_prefix("hapta");
+        let counts = Counts {
+            pending: 1,
+            full: 2,
+            too_many: 3,
+            delivered: 4,
+            expired: 5,
+        };
+        register(&mut registry, counts);
+        let mut told = String::new();
+        text::encode(&mut told, &registry).unwrap();
+        for line in [
+            "hapta_login_streams 1",
+            "hapta_login_streams_refused_total{bound=\"pending\"} 2",
+            "hapta_login_streams_refused_total{bound=\"pending_per_address\"} 3",
+            "hapta_login_streams_delivered_total 4",
+            "hapta_login_streams_expired_total 5",
+        ] {
+            assert!(told.lines().any(|other| other == line), "{line} in {told}");
+        }
+    }
+}

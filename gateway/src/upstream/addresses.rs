@@ -1,4 +1,4 @@
-//! Which addresses PocketBase gives to people: in its mails, and to providers of OAuth2.
+//! Which addresses PocketBase gives to people: in its mails, and to providers of `OAuth2`.
 //!
 //! Settings and collections hold secrets beside them (of SMTP, of S3, of the
 //! providers), so PocketBase is asked for the few keys that are needed alone,

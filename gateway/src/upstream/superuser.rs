@@ -33,7 +33,7 @@ pub(super) enum Purpose {
     Read,
     /// Asking at the start which address PocketBase believes the client has.
     Forwarding,
-    /// Reading at the start where links in mails lead, and who logs in by OAuth2.
+    /// Reading at the start where links in mails lead, and who logs in by `OAuth2`.
     Addresses,
 }
 

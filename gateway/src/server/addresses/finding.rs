@@ -5,7 +5,7 @@ use std::fmt;
 use super::{APP_URL, Reached};
 use crate::upstream::Template;
 
-/// Where providers of OAuth2 send people back to.
+/// Where providers of `OAuth2` send people back to.
 const REDIRECT: &str = "/api/oauth2-redirect";
 
 /// The end of what can't be told.
@@ -32,7 +32,7 @@ pub(super) enum Finding {
         problem: Problem,
         gateway: Reached,
     },
-    /// Providers of OAuth2 must know where to send people back to.
+    /// Providers of `OAuth2` must know where to send people back to.
     Redirect {
         collection: String,
         providers: Vec<String>,

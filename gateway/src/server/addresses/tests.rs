@@ -1,6 +1,7 @@
 //! What is found, and what is said of it, for every place a gateway may have.
 
 use super::*;
+use crate::config::Scheme;
 use crate::upstream::{AuthCollection, Template};
 
 const PUBLIC: &str = "https://api.example.com";
