@@ -23,11 +23,14 @@ fn token_is_bad(reply: &Reply) {
     assert!(error["data"]["token"]["code"].is_string(), "{error}");
 }
 
-/// Asserts that its link leads to where people log in.
-#[track_caller]
-fn leads_back(at: &Entrance, mail: &Mail, page: &str) {
+/// Asserts that its link leads to where people log in, and that there is a page for it.
+async fn leads_back(at: &Entrance, mail: &Mail, page: &str) {
     let pages = format!("http://{}/_/#/auth/{page}/", at.guest().address());
     assert!(mail.link().starts_with(&pages), "{}", mail.link());
+    let shown = at.guest().get("/_/").await;
+    let kind = shown.header("Content-Type").unwrap_or_default();
+    assert!(kind.starts_with("text/html"), "{shown:?}");
+    assert_eq!(shown.status, 200, "{shown:?}");
 }
 
 #[tokio::test]
@@ -38,7 +41,7 @@ async fn an_address_is_verified_by_what_was_mailed_there() {
         let asked = json!({ "email": "eve@example.com" });
         post(at, "request-verification", &asked).await.expect(204);
         let mail = at.mailbox().await.mail_to("eve@example.com").await;
-        leads_back(at, &mail, "confirm-verification");
+        leads_back(at, &mail, "confirm-verification").await;
         let before = at.log_in("eve").await;
 
         let token = json!({ "token": mail.token() });
@@ -89,7 +92,7 @@ async fn a_new_password_ends_the_old_one_and_every_login() {
         let asked = json!({ "email": "bob@example.com" });
         post(at, "request-password-reset", &asked).await.expect(204);
         let mail = at.mailbox().await.mail_to("bob@example.com").await;
-        leads_back(at, &mail, "confirm-password-reset");
+        leads_back(at, &mail, "confirm-password-reset").await;
 
         let mismatch = json!({ "token": mail.token(), "password": NEW_PASSWORD, "passwordConfirm": PASSWORD });
         let error = post(at, "confirm-password-reset", &mismatch).await.refused(400);
@@ -119,7 +122,7 @@ async fn another_address_takes_its_mail_and_the_password() {
         let call = before.post(&users("request-email-change")).json(&asked);
         call.await.expect(204);
         let mail = at.mailbox().await.mail_to("caroline@example.com").await;
-        leads_back(at, &mail, "confirm-email-change");
+        leads_back(at, &mail, "confirm-email-change").await;
 
         let confirm = |password: &str| json!({ "token": mail.token(), "password": password });
         let wrong = post(at, "confirm-email-change", &confirm("wrong567890")).await;
