@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
-pub use logins::{Logins, ProviderTokens, TakenEmail};
 pub use origin::{Origin, Scheme};
 pub use place::StatePlace;
 pub use pocketbase::PocketBase;
@@ -69,8 +68,6 @@ pub struct Serving {
     pub superusers: bool,
     /// How many records of a list may be read to fill one page when rules drop some.
     pub list_scan: u32,
-    /// What logins tell and where they lead.
-    pub logins: Logins,
     /// How many faults of rules are too many.
     pub alarm: AlarmSettings,
     /// How much an expand may gather.
@@ -177,10 +174,12 @@ impl Config {
             serving: Serving {
                 superusers,
                 list_scan: raw.rules.list_scan,
-                logins: logins::resolve(raw.logins)?,
                 alarm: rules::alarm(&raw.rules)?,
                 expand: surface::expand(&raw.expand)?,
-                surface: Arc::new(surface::resolve(&raw.compat, &raw.strict, &raw.pages)?),
+                surface: Arc::new(Surface {
+                    logins: logins::resolve(raw.logins)?,
+                    ..surface::resolve(&raw.compat, &raw.strict, &raw.pages)?
+                }),
             },
             rules: rules::resolve(
                 raw.rules,

@@ -7,14 +7,15 @@
 //! told under `data["@gateway"]`, one of a rule under `data["@rule"]`: no field
 //! can have such a name.
 
+mod body;
+
 use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value, json};
 
+pub use body::BodyError;
+
 use crate::deny::Deny;
 use crate::exchange::BodyMisfit;
-use crate::exchange::form::FormError;
-use crate::exchange::json::JsonError;
-use crate::exchange::media::MediaError;
 use crate::exchange::write::WriteError;
 use crate::operation::OperationError;
 use crate::realtime::RealtimeError;
@@ -103,47 +104,6 @@ pub enum Error {
     /// A panic of the gateway's own.
     #[error("the gateway failed")]
     Internal,
-}
-
-/// What is wrong with a body.
-#[derive(Debug, thiserror::Error)]
-pub enum BodyError {
-    /// With the bound, `server.max_body`.
-    #[error("the body is larger than {0}")]
-    TooLarge(bytesize::ByteSize),
-    /// None, another, two, or one that could be read otherwise.
-    #[error(transparent)]
-    ContentType(#[from] MediaError),
-    /// A form, where only JSON has a meaning of its own.
-    #[error("a superuser route takes its body as application/json")]
-    JsonOnly,
-    /// With the parameter, which PocketBase would take for a field of the form.
-    #[error("the query parameter \"{0}\" is not taken beside a form; send JSON")]
-    Merged(String),
-    /// With the key of a login.
-    #[error("the key \"{0}\" is in the query and in the body as well")]
-    Twice(&'static str),
-    /// Compressed bytes could unfold beyond every bound.
-    #[error("a body in a Content-Encoding is not taken")]
-    Encoding,
-    /// More than nothing, `null` or `{}`.
-    #[error("the operation takes no body")]
-    Unwanted,
-    /// It took longer than `server.body_timeout`.
-    #[error("the body took too long to arrive")]
-    Late,
-    /// The client is gone, or its framing is broken.
-    #[error("the body did not arrive whole")]
-    Cut,
-    /// Not JSON, beyond its bounds, or with a key twice.
-    #[error(transparent)]
-    Json(#[from] JsonError),
-    /// No form, or one with two meanings, or with a file.
-    #[error(transparent)]
-    Form(#[from] FormError),
-    /// Not what the operation takes.
-    #[error(transparent)]
-    Misfit(#[from] BodyMisfit),
 }
 
 /// Why a path into the records is refused.
@@ -267,7 +227,7 @@ impl Error {
             Self::Redirect => (StatusCode::BAD_REQUEST, "redirect_url"),
             Self::Session(error) => session(error),
             Self::Realtime(error) => realtime(error),
-            Self::Body(error) => body(error),
+            Self::Body(error) => error.status_and_code(),
             Self::Reach { problem, .. } => match problem {
                 // As PocketBase has it: a superuser's filter may.
                 ReachProblem::Path(PathError::Reserved { segment })
@@ -329,26 +289,6 @@ fn realtime(error: &RealtimeError) -> (StatusCode, &'static str) {
         RealtimeError::TooLarge => (StatusCode::BAD_REQUEST, "outcome_too_large"),
         RealtimeError::Ended => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         RealtimeError::Random => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
-    }
-}
-
-fn body(error: &BodyError) -> (StatusCode, &'static str) {
-    match error {
-        BodyError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-        BodyError::ContentType(_) | BodyError::JsonOnly | BodyError::Encoding => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_type")
-        }
-        BodyError::Form(FormError::File { .. }) => (StatusCode::BAD_REQUEST, "body_file"),
-        BodyError::Form(_) | BodyError::Merged(_) => (StatusCode::BAD_REQUEST, "body_form"),
-        BodyError::Unwanted => (StatusCode::BAD_REQUEST, "body_unwanted"),
-        BodyError::Misfit(BodyMisfit::NoObject) | BodyError::Json(_) => {
-            (StatusCode::BAD_REQUEST, "body_json")
-        }
-        BodyError::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
-        BodyError::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
-        BodyError::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_)) | BodyError::Twice(_) => {
-            (StatusCode::BAD_REQUEST, "body_key")
-        }
     }
 }
 

@@ -108,7 +108,15 @@ pub fn hold_body(
                         surface.admits(of_body(collection, key), &mut unnamed)
                     })
                 };
-                keys::check(keys, body, &mut admits)?.into()
+                let mut body = keys::check(keys, body, &mut admits)?;
+                // What is to be created by a login is held like what is created by itself.
+                if let (Some(collection), Some(Value::Object(fields))) =
+                    (collection, body.get_mut(keys::CREATE_DATA))
+                {
+                    let held = std::mem::take(fields);
+                    *fields = write::check_record_body(held, collection, &mut admits)?;
+                }
+                body.into()
             }
             Takes::Among(keys) => keys::pick(keys, body)?.into(),
             Takes::Nothing | Takes::Record | Takes::Json | Takes::File => body,

@@ -25,6 +25,8 @@ pub use error::OperationError;
 pub use expand::{Expand, ExpandBounds};
 pub use fields::Fields;
 pub use key::{BodyKey, KeyKind};
+pub use kind::OperationKind;
+pub use names::{CollectionRef, FileName, RecordId};
 pub(crate) use query::decode;
 pub use query::{DownloadQuery, ListQuery, RecordQuery};
 pub use routes::{Answer, Query, ROUTES, Route, State, Takes, Who};
@@ -134,21 +136,6 @@ pub struct Asked {
     pub unnamed: Vec<Unnamed>,
 }
 
-/// A collection as a client names it: by name in any ASCII case, or by id.
-///
-/// Only `[A-Za-z0-9_]{1,255}`: PocketBase folds names by Unicode rules (`poſts`
-/// is `posts` to it), so anything beyond ASCII is refused before the look-up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CollectionRef(String);
-
-/// A record id, in the characters that PocketBase allows an id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RecordId(String);
-
-/// The name of a stored file: one path segment, never `.` or `..`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileName(String);
-
 /// A request that is passed on as it is, its segments decoded and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainRequest {
@@ -167,74 +154,6 @@ pub struct Page {
     pub segments: Vec<String>,
     /// Whether the path ends in a slash, as that of a folder does.
     pub is_folder: bool,
-}
-
-/// Which operation, without its particulars: the word in rules, configuration,
-/// logs and metrics.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum OperationKind {
-    /// Records, page by page.
-    List,
-    /// One record.
-    View,
-    /// A new record.
-    Create,
-    /// A change to a record.
-    Update,
-    /// The end of a record.
-    Delete,
-    /// How one may log in.
-    AuthMethods,
-    /// A login by password.
-    AuthWithPassword,
-    /// A login by what a provider says.
-    AuthWithOAuth2,
-    /// A one-time password, by mail.
-    #[serde(rename = "requestOTP")]
-    RequestOtp,
-    /// A login by a one-time password.
-    #[serde(rename = "authWithOTP")]
-    AuthWithOtp,
-    /// A new token for a good one.
-    AuthRefresh,
-    /// A mail that proves an address.
-    RequestVerification,
-    /// The proof.
-    ConfirmVerification,
-    /// A mail that lets choose a new password.
-    RequestPasswordReset,
-    /// The new password.
-    ConfirmPasswordReset,
-    /// A mail to a new address.
-    RequestEmailChange,
-    /// The new address.
-    ConfirmEmailChange,
-    /// A token of somebody else, for a superuser.
-    Impersonate,
-    /// The way back from a provider.
-    #[serde(rename = "oauth2Redirect")]
-    OAuth2Redirect,
-    /// A stream of events.
-    Realtime,
-    /// What a stream is to tell.
-    Subscribe,
-    /// A file of a record.
-    Download,
-    /// Whether PocketBase is up.
-    Health,
-    /// Any of PocketBase's own superuser routes.
-    Superuser,
-    /// A route that the configuration lets in.
-    Custom,
-    /// PocketBase's dashboard.
-    Dashboard,
-    /// The gateway's own pages for what mails lead to.
-    AuthPage,
-    /// PocketBase's public folder.
-    Static,
 }
 
 /// Whether an operation looks at who asks.

@@ -16,7 +16,7 @@
 
 use crate::operation::Page;
 
-/// A file of the page; all of them are answers to GET and HEAD, whatever the query.
+/// A file of the page, for GET and HEAD; no query means anything to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthPage {
     /// What the links lead to.

@@ -4,6 +4,7 @@
 //! Names only: a spelling with two readings (a key twice, a bad escape, an
 //! unclean path) is refused whatever stands here.
 
+mod logins;
 mod pattern;
 mod unnamed;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 
 use http::HeaderName;
 
+pub use logins::{Logins, ProviderTokens, TakenEmail};
 pub use pattern::{CustomRoute, PathPattern, PatternError};
 pub use unnamed::{Unnamed, is_plain};
 
@@ -25,6 +27,8 @@ pub struct Surface {
     pub dashboard: bool,
     /// Whether the gateway shows its own pages where mails lead to the dashboard's.
     pub auth_pages: bool,
+    /// What logins tell, and where they lead.
+    pub logins: Logins,
     /// The paths of PocketBase's public folder that are served.
     pub files: Vec<PathPattern>,
 }

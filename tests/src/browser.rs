@@ -61,11 +61,10 @@ impl Browser {
 }
 
 fn binary() -> PathBuf {
-    let named = env::var_os("CHROMIUM").filter(|name| !name.is_empty());
-    let names = named.map_or_else(
-        || NAMES.iter().map(PathBuf::from).collect(),
-        |name| vec![PathBuf::from(name)],
-    );
+    let names = match env::var_os("CHROMIUM").filter(|name| !name.is_empty()) {
+        Some(name) => vec![PathBuf::from(name)],
+        None => NAMES.iter().map(PathBuf::from).collect(),
+    };
     let found = names.iter().find_map(|name| on_path(name));
     found.unwrap_or_else(|| panic!("none of {names:?} is there: run `make setup`"))
 }

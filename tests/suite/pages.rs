@@ -13,8 +13,11 @@ const PUBLIC: [(&str, &str); 4] = [
 async fn the_dashboard_is_served_where_it_is_switched_on() {
     let closed = Stage::open().await;
     closed.proxy.take();
-    let reply = closed.guest().get("/_/").await;
-    assert_eq!(reply.code(404), "not_served");
+    // What there is instead is in `auth_pages.rs`.
+    for path in ["/_/images/logo.svg", "/_/assets/index.js"] {
+        let reply = closed.guest().get(path).await;
+        assert_eq!(reply.code(404), "not_served");
+    }
     assert_eq!(closed.proxy.take().len(), 0);
 
     let stage = Stage::with(|gateway| gateway.also("[pages]\ndashboard = \"on\"")).await;

@@ -195,6 +195,14 @@ fn is_refused(reply: &Reply, status: u16, message: &str) {
     );
 }
 
+/// The code of a rule that denies.
+#[track_caller]
+fn denied(reply: &Reply, status: u16) -> String {
+    let error = reply.refused(status);
+    let code = error["data"]["@rule"]["code"].as_str();
+    code.unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
 /// What somebody has to bring with the second way in.
 #[track_caller]
 fn second_is_wanted(reply: &Reply) -> String {

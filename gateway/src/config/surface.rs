@@ -6,7 +6,7 @@ use http::HeaderName;
 use super::{ConfigError, invalid, raw};
 use crate::operation::{ExpandBounds, Route};
 use crate::sessions::BadToken;
-use crate::surface::{Compat, CustomRoute, Mode, PathPattern, Surface, is_plain};
+use crate::surface::{Compat, CustomRoute, Logins, Mode, PathPattern, Surface, is_plain};
 
 /// More of either is a mistake: every one is compared with every request.
 const MOST: usize = 200;
@@ -70,6 +70,7 @@ pub(super) fn resolve(
         },
         dashboard: pages.dashboard == raw::Switch::On,
         auth_pages: pages.auth == raw::Switch::On,
+        logins: Logins::default(),
         files: each("pages.files", &pages.files, file)?,
     })
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::rules::Exposed;
+use crate::surface::{ProviderTokens, TakenEmail};
 use crate::telemetry::{Destination, Telling};
 use crate::upstream::{self, Credential};
 
@@ -258,18 +259,24 @@ fn what_logins_tell_takes_effect_at_once_and_leads_to_addresses_alone() {
     let told = |text: &str| parse(&format!("[logins]\n{text}")).unwrap();
     let default = told("");
     assert_eq!(
-        default.serving.logins.provider_tokens,
+        default.serving.surface.logins.provider_tokens,
         ProviderTokens::Withhold
     );
-    assert_eq!(default.serving.logins.taken_email, TakenEmail::Tell);
-    assert_eq!(default.serving.logins.redirect_urls, None);
+    assert_eq!(default.serving.surface.logins.taken_email, TakenEmail::Tell);
+    assert_eq!(default.serving.surface.logins.redirect_urls, None);
     let changed = told(
         "provider_tokens = \"tell\"\ntaken_email = \"conceal\"\nredirect_urls = [\"app://in\"]",
     );
-    assert_eq!(changed.serving.logins.provider_tokens, ProviderTokens::Tell);
-    assert_eq!(changed.serving.logins.taken_email, TakenEmail::Conceal);
     assert_eq!(
-        changed.serving.logins.redirect_urls,
+        changed.serving.surface.logins.provider_tokens,
+        ProviderTokens::Tell
+    );
+    assert_eq!(
+        changed.serving.surface.logins.taken_email,
+        TakenEmail::Conceal
+    );
+    assert_eq!(
+        changed.serving.surface.logins.redirect_urls,
         Some(vec!["app://in".to_owned()])
     );
     assert!(changed.needs_restart(&default).is_empty());

@@ -40,6 +40,9 @@ pub enum KeysError {
     Twice(&'static str, &'static str),
 }
 
+/// The key of a login by OAuth2 with the fields of an account to make.
+pub const CREATE_DATA: &str = "createData";
+
 /// More than PocketBase takes of a person's text, whatever the characters.
 const LONGEST_TEXT: usize = 4 * 255;
 /// Far more than tokens, codes and addresses have.

@@ -2,7 +2,73 @@
 
 use std::fmt;
 
-use super::OperationKind;
+/// Which operation, without its particulars: the word in rules, configuration,
+/// logs and metrics.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum OperationKind {
+    /// Records, page by page.
+    List,
+    /// One record.
+    View,
+    /// A new record.
+    Create,
+    /// A change to a record.
+    Update,
+    /// The end of a record.
+    Delete,
+    /// How one may log in.
+    AuthMethods,
+    /// A login by password.
+    AuthWithPassword,
+    /// A login by what a provider says.
+    AuthWithOAuth2,
+    /// A one-time password, by mail.
+    #[serde(rename = "requestOTP")]
+    RequestOtp,
+    /// A login by a one-time password.
+    #[serde(rename = "authWithOTP")]
+    AuthWithOtp,
+    /// A new token for a good one.
+    AuthRefresh,
+    /// A mail that proves an address.
+    RequestVerification,
+    /// The proof.
+    ConfirmVerification,
+    /// A mail that lets choose a new password.
+    RequestPasswordReset,
+    /// The new password.
+    ConfirmPasswordReset,
+    /// A mail to a new address.
+    RequestEmailChange,
+    /// The new address.
+    ConfirmEmailChange,
+    /// A token of somebody else, for a superuser.
+    Impersonate,
+    /// The way back from a provider.
+    #[serde(rename = "oauth2Redirect")]
+    OAuth2Redirect,
+    /// A stream of events.
+    Realtime,
+    /// What a stream is to tell.
+    Subscribe,
+    /// A file of a record.
+    Download,
+    /// Whether PocketBase is up.
+    Health,
+    /// Any of PocketBase's own superuser routes.
+    Superuser,
+    /// A route that the configuration lets in.
+    Custom,
+    /// PocketBase's dashboard.
+    Dashboard,
+    /// The gateway's own pages for what mails lead to.
+    AuthPage,
+    /// PocketBase's public folder.
+    Static,
+}
 
 impl OperationKind {
     /// The word.

@@ -1,6 +1,19 @@
 //! The names in a path: collection, record and file.
 
-use super::{CollectionRef, FileName, RecordId};
+/// A collection as a client names it: by name in any ASCII case, or by id.
+///
+/// Only `[A-Za-z0-9_]{1,255}`: PocketBase folds names by Unicode rules (`poſts`
+/// is `posts` to it), so anything beyond ASCII is refused before the look-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectionRef(String);
+
+/// A record id, in the characters that PocketBase allows an id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RecordId(String);
+
+/// The name of a stored file: one path segment, never `.` or `..`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName(String);
 
 /// The longest name of each sort, in bytes.
 const LONGEST: usize = 255;

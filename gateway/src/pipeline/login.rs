@@ -7,14 +7,15 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::permit::Permitted;
-use crate::config::{ProviderTokens, TakenEmail};
 use crate::error::Error;
+use crate::exchange::keys::CREATE_DATA;
 use crate::exchange::{Exchange, token};
 use crate::gateway::{Gateway, InForce};
 use crate::operation::{
     AuthAction, CollectionRef, Operation, OperationKind, RecordId, RecordQuery,
 };
 use crate::rules::{Dossier, Passed, RuleError};
+use crate::surface::{ProviderTokens, TakenEmail};
 use crate::upstream::{Reply, UpstreamError};
 
 /// The account that a login by OAuth2 makes of somebody who has none yet.
@@ -34,9 +35,6 @@ enum Word {
     Denied(RuleError),
 }
 
-/// The key of a login's body with the fields of an account to make.
-const CREATE_DATA: &str = "createData";
-
 /// Keys of `meta` by which whoever has them is somebody at the provider.
 const PROVIDER_TOKENS: [&str; 2] = ["accessToken", "refreshToken"];
 
@@ -51,7 +49,7 @@ pub(super) fn take_fields(body: &mut Option<Value>) -> Option<Value> {
 ///
 /// Another one.
 pub(super) fn check_redirect(in_force: &InForce, body: Option<&Value>) -> Result<(), Error> {
-    let Some(allowed) = &in_force.serving.logins.redirect_urls else {
+    let Some(allowed) = &in_force.serving.surface.logins.redirect_urls else {
         return Ok(());
     };
     let sent = |key| body.and_then(|body| body.get(key)).and_then(Value::as_str);
@@ -158,10 +156,14 @@ pub(super) fn hold(account: Option<Account>, reply: Reply) -> Result<Reply, Erro
     }
 }
 
-/// Whether PocketBase's refusal comes of fields that no record can have.
+/// Whether PocketBase's refusal comes of fields that no record can have: it says
+/// which, or only that there is none. What a provider refuses it calls otherwise.
 fn is_of_fields(status: StatusCode, body: &Value) -> bool {
     let about = |key: &str| body.pointer(&format!("/data/{key}")).is_some();
-    status == StatusCode::BAD_REQUEST && (about("id") || about("password"))
+    let message = body.get("message").and_then(Value::as_str);
+    let is_no_record =
+        message.is_some_and(|message| message.starts_with("Failed to create record"));
+    status == StatusCode::BAD_REQUEST && (is_no_record || about("id") || about("password"))
 }
 
 fn is_new(body: &Value) -> bool {
@@ -181,7 +183,7 @@ pub(super) fn take_tokens(body: &mut Value) -> Map<String, Value> {
 
 /// Puts them back where the operator tells them to clients, past all rules.
 pub(super) fn put_tokens(permitted: &Permitted, answer: &mut Value, tokens: Map<String, Value>) {
-    let told = permitted.in_force().serving.logins.provider_tokens;
+    let told = permitted.in_force().serving.surface.logins.provider_tokens;
     if told == ProviderTokens::Tell
         && let Some(meta) = answer.get_mut("meta").and_then(Value::as_object_mut)
     {
@@ -267,7 +269,7 @@ pub(super) fn conceals(permitted: &Permitted) -> bool {
             .as_ref()
             .is_some_and(|collection| collection.is_auth());
     let is_change = exchange.operation.auth_action() == Some(AuthAction::RequestEmailChange);
-    permitted.in_force().serving.logins.taken_email == TakenEmail::Conceal
+    permitted.in_force().serving.surface.logins.taken_email == TakenEmail::Conceal
         && (is_sign_up || is_change)
         && !exchange.principal.is_superuser()
 }
@@ -286,9 +288,9 @@ pub(super) fn conceal(mut body: Value) -> Concealed {
         return Concealed::Refused(body);
     };
     let mut found = false;
-    for key in ["email", "newEmail"] {
+    for (key, word) in TAKEN {
         let code = data.get(key).and_then(|problem| problem.get("code"));
-        if code.and_then(Value::as_str).is_some_and(is_taken) {
+        if code.and_then(Value::as_str) == Some(word) {
             data.remove(key);
             found = true;
         }
@@ -300,15 +302,11 @@ pub(super) fn conceal(mut body: Value) -> Concealed {
     }
 }
 
-/// PocketBase's words for it, in its versions.
-fn is_taken(code: &str) -> bool {
-    matches!(
-        code,
-        "validation_not_unique"
-            | "validation_record_email_exists"
-            | "validation_record_email_invalid"
-    )
-}
+/// PocketBase's words for it: of a sign-up, and of a change of address.
+const TAKEN: [(&str, &str); 2] = [
+    ("email", "validation_not_unique"),
+    ("newEmail", "validation_invalid_new_email"),
+];
 
 /// The answer to every sign-up where taken addresses are concealed.
 pub(super) fn received(exchange: &Exchange) -> Value {

@@ -5,7 +5,7 @@ use hapta_tests::{Reply, Setup, since};
 use serde_json::{Value, json};
 use toml::{Table, toml};
 
-use super::{Entrance, is_in, users, with};
+use super::{Entrance, denied, is_in, users, with};
 
 /// A gateway whose rules are asked about these operations of `users` alone.
 async fn judged_in(operations: &[&str], rule: &str, settings: &Value) -> Entrance {
@@ -56,10 +56,10 @@ async fn where_rules_let_nobody_sign_up_only_who_has_an_account_comes_in() {
         json!({ "bio": "let me in", "id": "mine00000000000" }),
     ] {
         let reply = enter_with(&at, "dora", &fields).await;
-        assert_eq!(reply.code(403), "deny_all", "{reply:?}");
+        assert_eq!(denied(&reply, 403), "deny_all");
     }
     let reply = enter(&at, &at.authorized("dora").await).await;
-    assert_eq!(reply.code(403), "deny_all", "{reply:?}");
+    assert_eq!(denied(&reply, 403), "deny_all");
     assert_eq!(accounts(&at).await, before);
     // Of somebody who has one the rule's word is none.
     let account = json!({
@@ -182,7 +182,7 @@ async fn what_rules_count_for_an_account_counts_once_it_is_made() {
         enter(&at, &at.authorized("dora").await).await.expect(200);
     }
     let reply = enter(&at, &at.authorized("erik").await).await;
-    assert_eq!(reply.code(429), "too_many", "{reply:?}");
+    assert_eq!(denied(&reply, 429), "too_many");
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn what_rules_say_and_count_of_a_sign_up_tells_nothing_either() {
         .await
         .expect(200);
     let reply = sign_up(&guest, "alice@example.com", &json!({})).await;
-    assert_eq!(reply.code(429), "too_many");
+    assert_eq!(super::denied(&reply, 429), "too_many");
 }
 
 #[tokio::test]

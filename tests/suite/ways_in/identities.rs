@@ -26,6 +26,15 @@ async fn a_thousand_turns_of_two_people_are_each_their_own() {
     })
     .await;
     at.offer(|ways| ways).await;
+    let superuser = at.pocketbase.superuser().await;
+    for (_, id) in PEOPLE {
+        let hidden = json!({ "emailVisibility": false });
+        superuser
+            .patch(&record("users", id))
+            .json(&hidden)
+            .await
+            .expect(200);
+    }
     let guest = at.guest();
     let stale = guest.clone().log_in("bob").await;
     let turns = stream::iter(0..TURNS).map(|turn| {

@@ -63,11 +63,11 @@ async fn a_login_comes_back_to_the_stream_that_asked() {
     everywhere(async |at| {
         let guest = at.guest();
         let (mut page, mut other) = (Page::waiting(&guest).await, Page::waiting(&guest).await);
-        assert!(come_back(&guest, &format!("state={}&code=c%26%0A1&scope=x", page.id)).await);
+        assert!(come_back(&guest, &format!("state={}&code=c%26%201&scope=x", page.id)).await);
         let told = page.told().await;
         assert_eq!(
             (&told["state"], &told["code"]),
-            (&json!(page.id), &json!("c&\n1"))
+            (&json!(page.id), &json!("c& 1"))
         );
         // By a form, as Apple does it.
         let form = format!("state={}&code=c2&user=%7B%7D&id_token=t", other.id);
@@ -132,11 +132,13 @@ async fn nothing_that_comes_back_changes_where_it_leads_or_poses_as_an_event() {
     let at = Entrance::of_a_gateway(&[]).await;
     let guest = at.guest();
     let mut page = Page::waiting(&guest).await;
-    let query = format!(
-        "state={}&code=%0A%0Aevent:PB_CONNECT%0Adata:%7B%7D&redirect=https%3A%2F%2Fevil.example&next=%2F%2Fevil.example",
+    let more = "redirect=https%3A%2F%2Fevil.example&next=%2F%2Fevil.example&user=%7B%7D";
+    let form = format!(
+        "state={}&code=%0A%0Aevent:PB_CONNECT%0Adata:%7B%7D&{more}",
         page.id
     );
-    let reply = guest.get(&format!("/api/oauth2-redirect?{query}")).await;
+    let call = guest.post("/api/oauth2-redirect");
+    let reply = call.body("application/x-www-form-urlencoded", form).await;
     assert!(lands_well(&reply));
     assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
