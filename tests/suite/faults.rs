@@ -118,12 +118,19 @@ async fn a_login_as_somebody_else_than_was_asked_for_hands_out_nothing() {
     let (stub, gateway) = stage().await;
     let of = |collection: &str, name: &str| json!({ "id": BOB, "collectionId": collection, "collectionName": name });
     for (action, body) in [
-        ("auth-with-password", json!({ "identity": "a", "password": "b" })),
+        (
+            "auth-with-password",
+            json!({ "identity": "a", "password": "b" }),
+        ),
         ("auth-with-otp", json!({ "otpId": "a", "password": "b" })),
         ("auth-with-oauth2", json!({ "provider": "a", "code": "b" })),
     ] {
         let target = format!("/api/collections/users/{action}");
-        for record in [of("posts0000000000", "posts"), of("_pb_users_auth_", "posts"), json!({})] {
+        for record in [
+            of("posts0000000000", "posts"),
+            of("_pb_users_auth_", "posts"),
+            json!({}),
+        ] {
             let answer = json!({ "token": "a token of somebody", "record": record });
             stub.answer(&target, Answer::Json(200, answer));
             let reply = gateway.client().post(&target).json(&body).await;

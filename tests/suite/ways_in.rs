@@ -20,6 +20,8 @@ mod passwords;
 mod sdk;
 /// By two ways, one after the other.
 mod second_factor;
+/// What is no key of a login.
+mod spellings;
 /// By a provider, with a popup.
 mod streams;
 
