@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::Response;
 use super::answer;
 use super::closed;
+use super::conceal::{self, Concealed};
 use super::fill;
-use super::login::{self, Concealed};
+use super::login;
 use super::permit::Permitted;
 use super::scan;
 use super::trace::Trace;
@@ -29,18 +30,20 @@ pub(super) async fn release(
     reply: Reply,
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
-    let reply = login::hold(permitted.take_account(), reply)?;
+    let exchange = Arc::clone(permitted.exchange());
+    login::forget_former(gateway, &exchange, &reply);
+    let reply = match permitted.take_account() {
+        Some(account) => account.hold(gateway, &exchange, reply)?,
+        None => reply,
+    };
     if !permitted.exchange().operation.is_write() {
         // A write is done already, and a refusal would say that it is not.
         closed::exchange(gateway, permitted.exchange())?;
     }
-    if !matches!(reply, Reply::Refused { .. }) {
-        login::forget(gateway, &permitted);
-    }
     match reply {
-        Reply::Refused { status, body } if login::conceals(&permitted) => {
-            Ok(match login::conceal(body) {
-                Concealed::Done => concealed(&permitted),
+        Reply::Refused { status, body } if conceal::conceals(&permitted) => {
+            Ok(match conceal::conceal(body) {
+                Concealed::Done => conceal::answer(&exchange),
                 Concealed::Refused(body) => Response::json(status, &body),
             })
         }
@@ -65,25 +68,15 @@ pub(super) async fn release(
         }
         Reply::Json { status, body } => {
             let released = json(gateway, &permitted, status, body, trace).await;
-            if login::conceals(&permitted) {
+            if conceal::conceals(&permitted) {
                 // Whatever rules say of the record, the answer is the same; the log has it.
                 if let Err(error) = released {
                     tracing::warn!(request.id = trace.id, %error, "a sign-up was done and its record not released");
                 }
-                return Ok(concealed(&permitted));
+                return Ok(conceal::answer(&exchange));
             }
             Ok(Response::json(status, &released?))
         }
-    }
-}
-
-/// The one answer of an operation that must not tell whether an address is taken.
-fn concealed(permitted: &Permitted) -> Response {
-    let exchange = permitted.exchange();
-    if exchange.operation.kind() == OperationKind::Create {
-        Response::json(StatusCode::OK, &login::received(exchange))
-    } else {
-        Response::empty(StatusCode::NO_CONTENT)
     }
 }
 

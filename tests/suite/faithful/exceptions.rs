@@ -42,6 +42,7 @@ const EXCEPTIONS: [&str; 32] = [
     "login-keys",
     "file-parameters",
     "file-token",
+    "oauth2-return",
     "hook-headers",
     "client-address",
     "answer-key",

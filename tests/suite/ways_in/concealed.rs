@@ -115,6 +115,25 @@ async fn what_rules_say_and_count_of_a_sign_up_tells_nothing_either() {
 }
 
 #[tokio::test]
+async fn a_sign_up_chooses_nothing_that_would_tell_at_the_second_try() {
+    let at = concealing(|gateway| gateway.open("users")).await;
+    let own = json!({ "id": "mine00000000000" });
+    for email in ["alice@example.com", "zoe@example.com"] {
+        let reply = sign_up(&at.guest(), email, &own).await;
+        assert_eq!(reply.code(400), "sign_up_field", "{email}");
+    }
+    for fields in [own, json!({ "email": "alice@example.com" })] {
+        let login = json!({ "provider": "oidc", "code": "c", "createData": fields });
+        let reply = at
+            .guest()
+            .post(&users("auth-with-oauth2"))
+            .json(&login)
+            .await;
+        assert_eq!(reply.code(400), "sign_up_field", "{login}");
+    }
+}
+
+#[tokio::test]
 async fn superusers_are_told_what_pocketbase_says() {
     let at =
         concealing(|gateway| gateway.open("users").also("[superusers]\nroutes = \"on\"")).await;
