@@ -5,7 +5,6 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Response;
-use super::permit::Permitted;
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::gateway::InForce;
@@ -27,10 +26,9 @@ pub(super) enum Concealed {
 }
 
 /// Whether this exchange is not to tell that an address is taken.
-pub(super) fn conceals(permitted: &Permitted) -> bool {
-    let exchange = permitted.exchange();
+pub(super) fn conceals(in_force: &InForce, exchange: &Exchange) -> bool {
     let is_change = exchange.operation.auth_action() == Some(AuthAction::RequestEmailChange);
-    is_wanted(permitted.in_force(), exchange) && (is_sign_up(exchange) || is_change)
+    is_wanted(in_force, exchange) && (is_sign_up(exchange) || is_change)
 }
 
 /// The fields of an account that somebody makes for himself. What is another's

@@ -26,7 +26,7 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Re
         Ok(Reply::Refused { .. }) | Err(UpstreamError::Away(_) | UpstreamError::Unsupported(_))
     );
     // What a rule counted would tell what the answer is not to tell.
-    if was_not_done && !conceal::conceals(permitted) {
+    if was_not_done && !conceal::conceals(permitted.in_force(), exchange) {
         permitted.dossier().undone();
     }
     if let Some(account) = permitted.account() {

@@ -36,12 +36,12 @@ pub(super) async fn release(
         Some(account) => account.hold(gateway, &exchange, reply)?,
         None => reply,
     };
-    if !permitted.exchange().operation.is_write() {
+    if !exchange.operation.is_write() {
         // A write is done already, and a refusal would say that it is not.
         closed::exchange(gateway, permitted.exchange())?;
     }
     match reply {
-        Reply::Refused { status, body } if conceal::conceals(&permitted) => {
+        Reply::Refused { status, body } if conceal::conceals(permitted.in_force(), &exchange) => {
             Ok(match conceal::conceal(body) {
                 Concealed::Done => conceal::answer(&exchange),
                 Concealed::Refused(body) => Response::json(status, &body),
@@ -50,7 +50,7 @@ pub(super) async fn release(
         Reply::Refused { status, body } => Ok(Response::json(status, &body)),
         Reply::Empty { status } => match conclude(&permitted, status, None).await {
             // It is done already: a refusal now must not look like "not done".
-            Err(error) if permitted.exchange().operation.is_write() => {
+            Err(error) if exchange.operation.is_write() => {
                 trace.withhold(&error);
                 Ok(Response::empty(status))
             }
@@ -60,22 +60,20 @@ pub(super) async fn release(
         },
         Reply::File(mut file) => {
             conclude(&permitted, file.status, None).await?;
-            let kind = permitted.exchange().operation.kind();
+            let kind = exchange.operation.kind();
             if kind == OperationKind::Download && permitted.is_judged() {
                 keep_private(&mut file.headers);
             }
             Ok(Response::file(file))
         }
         Reply::Json { status, body } => {
-            let released = json(gateway, &permitted, status, body, trace).await;
-            if conceal::conceals(&permitted) {
-                // Whatever rules say of the record, the answer is the same; the log has it.
-                if let Err(error) = released {
-                    tracing::warn!(request.id = trace.id, %error, "a sign-up was done and its record not released");
-                }
-                return Ok(conceal::answer(&exchange));
-            }
-            Ok(Response::json(status, &released?))
+            let body = json(gateway, &permitted, status, body, trace).await?;
+            // Whatever rules said of the record; the log has it.
+            Ok(if conceal::conceals(permitted.in_force(), &exchange) {
+                conceal::answer(&exchange)
+            } else {
+                Response::json(status, &body)
+            })
         }
     }
 }
@@ -95,12 +93,11 @@ async fn json(
     gateway: &Gateway,
     permitted: &Permitted,
     status: StatusCode,
-    mut body: Value,
+    body: Value,
     trace: &mut Trace<'_>,
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
     let kind = operation.kind();
-    let mut tokens = serde_json::Map::new();
     let released = match (answer::shape(kind), scan::plan(permitted)) {
         (Answer::List, Some(scan)) => {
             let whole = fill::fill(gateway, permitted, (scan, body), trace).await?;
@@ -111,15 +108,7 @@ async fn json(
             answer::hold(gateway, permitted, &records, trace).await?;
             reveal(permitted, status, records).await?
         }
-        (Answer::Auth, _) => {
-            trace.answers(&body);
-            login::check_asked(permitted.exchange(), &body)?;
-            closed::login(gateway, &body)?;
-            tokens = login::take_tokens(&mut body);
-            let records = Records::take(body, Shape::Auth)?;
-            answer::hold(gateway, permitted, &records, trace).await?;
-            reveal(permitted, status, records).await?
-        }
+        (Answer::Auth, _) => logged_in(gateway, permitted, (status, body), trace).await?,
         (Answer::Record, _) => {
             let name = name_of(&body);
             let records = match one_record(gateway, permitted, body, trace).await {
@@ -140,7 +129,6 @@ async fn json(
         }
     };
     let mut answer = released.answer.unwrap_or(Value::Null);
-    login::put_tokens(permitted, &mut answer, tokens);
     if let Some(fields) = operation.fields() {
         match operation.kind() {
             OperationKind::List => fields.pick_items(&mut answer),
@@ -148,6 +136,26 @@ async fn json(
         }
     }
     Ok(answer)
+}
+
+/// Releases the answer of a login, a provider's tokens going past all rules.
+async fn logged_in(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    (status, mut body): (StatusCode, Value),
+    trace: &mut Trace<'_>,
+) -> Result<Released, Error> {
+    trace.answers(&body);
+    login::check_asked(permitted.exchange(), &body)?;
+    closed::login(gateway, &body)?;
+    let tokens = login::take_tokens(&mut body);
+    let records = Records::take(body, Shape::Auth)?;
+    answer::hold(gateway, permitted, &records, trace).await?;
+    let mut released = reveal(permitted, status, records).await?;
+    if let Some(answer) = &mut released.answer {
+        login::put_tokens(permitted, answer, tokens);
+    }
+    Ok(released)
 }
 
 /// Takes the records of an answer through `reveal`, and the whole through `after`.
