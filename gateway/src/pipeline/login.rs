@@ -1,5 +1,7 @@
 //! What is special about the answer of a login, and sessions that end.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::permit::Permitted;
@@ -11,6 +13,9 @@ use crate::upstream::{Reply, UpstreamError};
 
 /// Keys of `meta` by which whoever has them is somebody at the provider.
 const PROVIDER_TOKENS: [&str; 2] = ["accessToken", "refreshToken"];
+
+/// The key of a provider by which whoever begins a login there proves that he did.
+const VERIFIER: &str = "codeVerifier";
 
 /// Keys of an account's record whose change ends its sessions.
 const ENDING: [&str; 4] = ["password", "email", "tokenKey", "verified"];
@@ -43,6 +48,37 @@ pub(super) fn put_tokens(permitted: &Permitted, answer: &mut Value, tokens: Map<
     {
         meta.extend(tokens);
     }
+}
+
+/// Takes out, by provider, the verifiers of the logins that a client may begin.
+pub(super) fn take_verifiers(methods: &mut Value) -> HashMap<String, Value> {
+    let named = providers(methods).filter_map(|provider| {
+        let verifier = provider.remove(VERIFIER)?;
+        let name = provider.get("name").and_then(Value::as_str)?;
+        Some((name.to_owned(), verifier))
+    });
+    named.collect()
+}
+
+/// Puts them back to the providers that are still there, past all rules.
+pub(super) fn put_verifiers(methods: &mut Value, verifiers: &HashMap<String, Value>) {
+    for provider in providers(methods) {
+        let name = provider.get("name").and_then(Value::as_str);
+        if let Some(verifier) = name.and_then(|name| verifiers.get(name)) {
+            provider.insert(VERIFIER.to_owned(), verifier.clone());
+        }
+    }
+}
+
+/// The providers that an answer tells; older SDKs look for them at its top.
+fn providers(methods: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let lists = methods.as_object_mut().into_iter().flatten();
+    let lists = lists.filter_map(|(key, value)| match key.as_str() {
+        "authProviders" => value.as_array_mut(),
+        "oauth2" => value.get_mut("providers")?.as_array_mut(),
+        _ => None,
+    });
+    lists.flatten().filter_map(Value::as_object_mut)
 }
 
 /// Who logged in must be of the collection that was asked, and who it was to be.
@@ -129,5 +165,37 @@ fn ends_sessions(sent: &Value) -> bool {
 impl Drop for Forgetting<'_> {
     fn drop(&mut self) {
         self.gateway.sessions.forget(&self.collection, &self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_verifier_comes_back_to_its_provider_wherever_that_is_then() {
+        let provider = |name: &str| json!({ "name": name, "codeVerifier": format!("of {name}") });
+        let (one, two) = (provider("one"), provider("two"));
+        let whole = json!({ "oauth2": { "providers": [one, two] }, "authProviders": [one] });
+        let mut methods = whole.clone();
+        let verifiers = take_verifiers(&mut methods);
+        assert!(!methods.to_string().contains("of "), "{methods}");
+        put_verifiers(&mut methods, &verifiers);
+        assert_eq!(methods, whole);
+
+        let mut fewer =
+            json!({ "oauth2": { "providers": [{ "name": "two" }, { "name": "new" }, 3] } });
+        put_verifiers(&mut fewer, &verifiers);
+        let expected = json!({ "oauth2": { "providers": [two, { "name": "new" }, 3] } });
+        assert_eq!(fewer, expected);
+        for other in [
+            json!(null),
+            json!([]),
+            json!({ "oauth2": 1, "authProviders": {} }),
+        ] {
+            assert!(take_verifiers(&mut other.clone()).is_empty());
+        }
     }
 }

@@ -125,7 +125,13 @@ async fn json(
         }
         _ => {
             answer::hold_object(kind, status, &body)?;
-            conclude(permitted, status, Some(body)).await?
+            let mut body = body;
+            let verifiers = login::take_verifiers(&mut body);
+            let mut released = conclude(permitted, status, Some(body)).await?;
+            if let Some(answer) = &mut released.answer {
+                login::put_verifiers(answer, &verifiers);
+            }
+            released
         }
     };
     let mut answer = released.answer.unwrap_or(Value::Null);

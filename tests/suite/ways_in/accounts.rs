@@ -261,3 +261,22 @@ async fn the_provider_s_tokens_are_told_where_the_operator_wants_it_and_never_to
     let token = answer["meta"]["accessToken"].as_str().unwrap_or_default();
     assert!(token.len() > 10, "{answer}");
 }
+
+#[tokio::test]
+async fn a_verifier_is_told_to_who_asks_and_to_no_rule() {
+    let at = judged_in(&["authMethods"], "probe", &json!({ "in": "after" })).await;
+    let seen = at.guest().get(&users("auth-methods")).await.probed();
+    let provider = &seen["response"]["body"]["oauth2"]["providers"][0];
+    assert_eq!(
+        (&provider["name"], provider.get("codeVerifier")),
+        (&json!("oidc"), None)
+    );
+
+    let at = entrance(|gateway| gateway.rule("allow_all").judged("users", &["allow_all"])).await;
+    let methods = at.guest().get(&users("auth-methods")).await.expect(200);
+    let verifier = &methods["oauth2"]["providers"][0]["codeVerifier"];
+    assert!(
+        verifier.as_str().is_some_and(|text| text.len() >= 43),
+        "{methods}"
+    );
+}
