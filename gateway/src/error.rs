@@ -56,6 +56,9 @@ pub enum Error {
     /// A login that would lead elsewhere than the operator allows.
     #[error("the redirect URL is not one of logins.redirect_urls")]
     Redirect,
+    /// A field by which a sign-up would tell whether it made an account.
+    #[error("a sign-up can't choose its \"{0}\" here")]
+    Concealed(&'static str),
     /// It is not known who asks, or not allowed.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -173,6 +176,7 @@ impl Error {
             | Self::SuperuserRoute
             | Self::NotSuperuser
             | Self::Redirect
+            | Self::Concealed(_)
             | Self::Realtime(_)
             | Self::Session(_)
             | Self::Body(_)
@@ -225,6 +229,7 @@ impl Error {
             Self::SuperuserRoute => (StatusCode::FORBIDDEN, "superuser_route"),
             Self::NotSuperuser => (StatusCode::FORBIDDEN, "not_superuser"),
             Self::Redirect => (StatusCode::BAD_REQUEST, "redirect_url"),
+            Self::Concealed(_) => (StatusCode::BAD_REQUEST, "sign_up_field"),
             Self::Session(error) => session(error),
             Self::Realtime(error) => realtime(error),
             Self::Body(error) => error.status_and_code(),

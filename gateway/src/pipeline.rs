@@ -5,10 +5,12 @@
 //! nothing but a [`Permitted`], and only `permit` makes one:
 //! what the rules have not passed can't be sent.
 
+mod account;
 mod answer;
 mod as_sent;
 mod body;
 mod closed;
+mod conceal;
 mod conditions;
 mod fetch;
 mod fill;
@@ -108,7 +110,9 @@ async fn answer(
     if let Some(answer) = own::answer(gateway, &permitted, trace) {
         return answer;
     }
-    let is_write = permitted.exchange().operation.is_write();
+    // A login may make an account.
+    let is_write = permitted.exchange().operation.is_write() || permitted.account().is_some();
+    let _forgetting = login::forgetting(gateway, &permitted);
     let reply = fetch::fetch(gateway, &permitted)
         .await
         .map_err(|error| match error {

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use quick_cache::Weighter;
@@ -49,6 +50,8 @@ pub struct Sessions {
     upstream: Arc<Upstream>,
     /// What PocketBase said of a token, each for its time.
     answers: Cache<Key, Answer, Weight>,
+    /// How often something was forgotten.
+    forgotten: AtomicU64,
 }
 
 /// Who may come in at all.
@@ -140,6 +143,7 @@ impl Sessions {
             settings,
             upstream,
             answers,
+            forgotten: AtomicU64::new(0),
         }
     }
 
@@ -203,10 +207,20 @@ impl Sessions {
     /// Forgets what PocketBase said of a record's tokens: something was done to
     /// the account after which none of them may be good.
     pub fn forget(&self, collection: &str, id: &str) {
+        self.forget_where(|record| record.collection == collection && record.id == id);
+    }
+
+    /// The same for every record of a collection: it may have been any of them.
+    pub fn forget_all(&self, collection: &str) {
+        self.forget_where(|record| record.collection == collection);
+    }
+
+    fn forget_where(&self, is_forgotten: impl Fn(&Vouched) -> bool) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.answers.retain(|_, answer| match &answer.said {
             Said::Good(principal) => !principal
                 .record()
-                .is_some_and(|record| record.collection == collection && record.id == id),
+                .is_some_and(|record| is_forgotten(record)),
             Said::Refused | Said::Nothing(_) => true,
         });
     }
@@ -235,8 +249,14 @@ impl Sessions {
         let now = Instant::now();
         self.answers.remove_if(&key, |answer| answer.until <= now);
         let answer = self.answers.get_or_insert_async(&key, async {
+            let before = self.forgotten.load(Ordering::SeqCst);
             let record = self.upstream.verify(collection, &token, client).await;
-            Ok::<_, Infallible>(self.answer(record, &claims, collection, token))
+            let mut answer = self.answer(record, &claims, collection, token);
+            if self.forgotten.load(Ordering::SeqCst) != before {
+                // It may be older than what it was to be forgotten for.
+                answer.until = now;
+            }
+            Ok::<_, Infallible>(answer)
         });
         let Ok(answer) = answer.await;
         match answer.said {

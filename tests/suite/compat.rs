@@ -314,8 +314,8 @@ async fn an_observer_lets_nothing_in_that_has_two_readings() {
         "GET /api/collections/comments/records",
         "GET /api//app",
         "GET /api/settings",
-        "GET /_/",
-        "GET /api/realtime",
+        "GET /_/index.html",
+        "HEAD /api/realtime",
     ] {
         let reply = stage.guest().raw(line, &[], "").await;
         assert!((400..500).contains(&reply.status), "{line}: {reply:?}");

@@ -1,6 +1,6 @@
 //! What is exposed, and what never is.
 
-use hapta_tests::demo::{POST_OF_ALICE, SUPERUSER, record, records};
+use hapta_tests::demo::{PASSWORD, POST_OF_ALICE, SUPERUSER, record, records};
 use hapta_tests::{PocketBase, Setup, Stage};
 use serde_json::json;
 
@@ -68,19 +68,46 @@ async fn an_expand_into_what_is_not_exposed_shows_nothing_of_it() {
 
 #[tokio::test]
 async fn nobody_logs_in_as_a_superuser() {
-    let stage = Stage::open().await;
+    let stage = Stage::with(|gateway| gateway.open("users").open("*")).await;
+    let alice = format!("{}/{}", "impersonate", "alice0000000000");
     for collection in ["_superusers", "_SUPERUSERS", "pbc_3142635823"] {
-        stage
-            .direct()
-            .authenticate(collection, SUPERUSER)
-            .await
-            .expect(200);
-        let reply = stage.guest().authenticate(collection, SUPERUSER).await;
-        assert!(
-            [403, 404].contains(&reply.status),
-            "{collection}: {reply:?}"
-        );
+        let direct = stage.direct();
+        direct.authenticate(collection, SUPERUSER).await.expect(200);
+        stage.proxy.take();
+        let email = json!({ "email": SUPERUSER });
+        for (action, body) in [
+            (
+                "auth-with-password",
+                json!({ "identity": SUPERUSER, "password": PASSWORD }),
+            ),
+            (
+                "auth-with-oauth2",
+                json!({ "provider": "oidc", "code": "c" }),
+            ),
+            ("request-otp", email.clone()),
+            ("auth-with-otp", json!({ "otpId": "o", "password": "p" })),
+            ("auth-refresh", json!({})),
+            ("request-verification", email.clone()),
+            ("request-password-reset", email),
+            (
+                "confirm-password-reset",
+                json!({ "token": "t", "password": "p", "passwordConfirm": "p" }),
+            ),
+            (
+                "confirm-email-change",
+                json!({ "token": "t", "password": "p" }),
+            ),
+            (alice.as_str(), json!({})),
+        ] {
+            let target = format!("/api/collections/{collection}/{action}");
+            let reply = stage.guest().post(&target).json(&body).await;
+            assert_eq!(reply.code(403), "superuser_route", "{target}");
+        }
+        assert_eq!(stage.proxy.take().len(), 0, "{collection}");
     }
+    let target = format!("/api/collections/users/{alice}");
+    let reply = stage.guest().post(&target).json(&json!({})).await;
+    assert_eq!(reply.code(403), "superuser_route");
 }
 
 #[tokio::test]

@@ -114,6 +114,36 @@ async fn a_token_that_cannot_be_verified_is_nobody_s() {
 }
 
 #[tokio::test]
+async fn a_login_as_somebody_else_than_was_asked_for_hands_out_nothing() {
+    let (stub, gateway) = stage().await;
+    let of = |collection: &str, name: &str| json!({ "id": BOB, "collectionId": collection, "collectionName": name });
+    for (action, body) in [
+        (
+            "auth-with-password",
+            json!({ "identity": "a", "password": "b" }),
+        ),
+        ("auth-with-otp", json!({ "otpId": "a", "password": "b" })),
+        ("auth-with-oauth2", json!({ "provider": "a", "code": "b" })),
+    ] {
+        let target = format!("/api/collections/users/{action}");
+        for record in [
+            of("posts0000000000", "posts"),
+            of("_pb_users_auth_", "posts"),
+            json!({}),
+        ] {
+            let answer = json!({ "token": "a token of somebody", "record": record });
+            stub.answer(&target, Answer::Json(200, answer));
+            let reply = gateway.client().post(&target).json(&body).await;
+            assert!([403, 502].contains(&reply.status), "{record}: {reply:?}");
+            assert!(!reply.text().contains("somebody"), "{reply:?}");
+        }
+        let answer = json!({ "token": "a token of somebody", "record": of("_pb_users_auth_", "users"), "more": 1 });
+        stub.answer(&target, Answer::Json(200, answer));
+        broken(&gateway.client().post(&target).json(&body).await);
+    }
+}
+
+#[tokio::test]
 async fn an_error_of_pocketbase_keeps_its_words() {
     let (stub, gateway) = stage().await;
     let error = json!({ "status": 400, "message": "Bad.", "data": { "title": { "code": "x", "message": "y" } } });

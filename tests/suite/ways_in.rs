@@ -22,6 +22,8 @@ mod popup;
 mod sdk;
 /// By two ways, one after the other.
 mod second_factor;
+/// What is no key of a login.
+mod spellings;
 /// By a provider, by the stream that a popup wants.
 mod streams;
 

@@ -129,7 +129,8 @@ async fn set_up(address: SocketAddr, cost: u32) -> anyhow::Result<()> {
             field["cost"] = json!(cost);
         }
     }
-    let change = json!({ "fields": collection["fields"], "authAlert": { "enabled": false } });
+    let fields = collection.get("fields");
+    let change = json!({ "fields": fields, "authAlert": { "enabled": false } });
     client.patch(users, &change).await?;
     let records = "/api/collections/users/records";
     let known = client

@@ -166,7 +166,8 @@ impl AuthAction {
 }
 
 impl OAuth2Return {
-    /// What providers add beside is dropped, as PocketBase does.
+    /// What providers add beside is dropped; of that PocketBase reads `user` alone, in
+    /// which Apple tells a name once.
     pub(super) fn take(pairs: &mut Pairs) -> Self {
         let mut take = |key| pairs.take(key).unwrap_or_default();
         Self {

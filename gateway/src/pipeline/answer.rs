@@ -86,6 +86,9 @@ fn look(
         let id = record.get("collectionId").and_then(Value::as_str);
         let known = last.filter(|collection| Some(collection.id.as_str()) == id);
         let found = known.or_else(|| schema.by_id(id.unwrap_or_default()).map(AsRef::as_ref));
+        // Rules are found by the name: it is to be that of the id.
+        let name = record.get("collectionName").and_then(Value::as_str);
+        let found = found.filter(|collection| Some(collection.name.as_str()) == name);
         let (Some(collection), Some(fields)) = (found, record.as_object()) else {
             let problem = "a record of a collection that is not there".to_owned();
             return Err(UpstreamError::Garbled(problem).into());

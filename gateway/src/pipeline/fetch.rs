@@ -1,6 +1,6 @@
 //! Sends what was permitted, and nothing else.
 
-use super::login;
+use super::conceal;
 use super::permit::Permitted;
 use super::scan::{self, Scan};
 use crate::error::Error;
@@ -17,14 +17,20 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &Permitted) -> Result<Re
     let payload = permitted.payload();
     let exchange = permitted.exchange();
     permitted.dossier().sent();
+    if let Some(account) = permitted.account() {
+        account.sent();
+    }
     let sent = gateway.upstream.send(exchange, &operation, payload).await;
     let was_not_done = matches!(
         sent,
         Ok(Reply::Refused { .. }) | Err(UpstreamError::Away(_) | UpstreamError::Unsupported(_))
     );
     // What a rule counted would tell what the answer is not to tell.
-    if was_not_done && !login::conceals(permitted) {
+    if was_not_done && !conceal::conceals(permitted.in_force(), exchange) {
         permitted.dossier().undone();
+    }
+    if let Some(account) = permitted.account() {
+        account.settle(&sent);
     }
     Ok(sent?)
 }

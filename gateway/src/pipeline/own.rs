@@ -47,14 +47,18 @@ pub(super) fn answer(
                 Some(_) => StatusCode::TEMPORARY_REDIRECT,
                 None => StatusCode::SEE_OTHER,
             };
-            let is_told = bring_back(gateway, address, sent);
-            if !is_told {
+            let is_good = sent.error.is_empty() && !sent.code.is_empty();
+            let told = gateway.realtime.deliver(address, &outcome(sent));
+            if let Err(error) = &told {
+                tracing::debug!(%error, "nobody was told how a login at a provider ended");
                 trace.login_failed();
             }
-            Some(Ok(redirect(
-                status,
-                if is_told { SUCCESS } else { FAILURE },
-            )))
+            let place = if told.is_ok() && is_good {
+                SUCCESS
+            } else {
+                FAILURE
+            };
+            Some(Ok(redirect(status, place)))
         }
         Operation::Health { .. }
         | Operation::List { .. }
@@ -72,20 +76,11 @@ pub(super) fn answer(
     }
 }
 
-/// Tells the one who waits how a login at a provider ended; whether it is a good end.
-fn bring_back(gateway: &Gateway, address: IpAddr, sent: OAuth2Return) -> bool {
-    let is_good = sent.error.is_empty() && !sent.code.is_empty();
-    let outcome = Outcome {
+fn outcome(sent: OAuth2Return) -> Outcome {
+    Outcome {
         state: sent.state,
         code: sent.code,
         error: Some(sent.error).filter(|error| !error.is_empty()),
-    };
-    match gateway.realtime.deliver(address, &outcome) {
-        Ok(()) => is_good,
-        Err(error) => {
-            tracing::debug!(%error, "nobody was told how a login at a provider ended");
-            false
-        }
     }
 }
 

@@ -8,9 +8,9 @@ use http::HeaderMap;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::login::{self, Account};
+use super::account::{self, Account};
 use super::trace::Trace;
-use super::{Request, RequestBody, as_sent, body, closed, conditions, reach};
+use super::{Request, RequestBody, as_sent, body, closed, conceal, conditions, reach};
 use crate::error::{BodyError, Error};
 use crate::exchange::{AsSent, Client, Exchange, Held, hold_body};
 use crate::filter::Filter;
@@ -122,6 +122,9 @@ pub(super) async fn permit(
     judge(gateway, in_force, (exchange, sent), under_way, trace).await
 }
 
+/// The name of PocketBase's collection of superusers.
+const SUPERUSERS: &str = "_superusers";
+
 /// Somebody who asks for something.
 struct Asks<'a> {
     gateway: &'a Gateway,
@@ -220,12 +223,17 @@ async fn judge(
     trace.dossier = Some(Arc::clone(&dossier));
     let is_oauth2 = exchange.operation.auth_action() == Some(AuthAction::WithOAuth2);
     let fields = if is_oauth2 {
-        login::check_redirect(&in_force, sent.body.as_ref())?;
-        login::take_fields(&mut sent.body)
+        account::take_fields(&mut sent.body)
     } else {
         None
     };
-    let Passed { body, narrowing } = match &exchange.collection {
+    if let Some(body) = sent.body.as_ref().filter(|_| !is_oauth2) {
+        conceal::check_fields(&in_force, &exchange, body)?;
+    }
+    let Passed {
+        mut body,
+        narrowing,
+    } = match &exchange.collection {
         Some(collection) => {
             let chain = generation.chain(&collection.name);
             let chain = chain.ok_or_else(|| Error::NotExposed(collection.name.clone()))?;
@@ -239,16 +247,14 @@ async fn judge(
             narrowing: None,
         },
     };
-    let (account, body) = if is_oauth2 {
-        let upstream = Arc::clone(&gateway.upstream);
-        let own = Arc::new(generation.dossier(&trace.id, upstream));
-        let judged = login::judge_account(&in_force, &exchange, Arc::clone(&own), fields).await;
-        dossier.absorb(&own);
-        let account = judged?;
-        let body = account.put_into(body);
-        (Some(account), body)
+    let account = if is_oauth2 {
+        // What rules put there is what is to be created.
+        let fields = account::take_fields(&mut body).or(fields);
+        account::check_redirect(&in_force, body.as_ref())?;
+        let login = body.get_or_insert_default();
+        Some(account::judge(&in_force, &exchange, &dossier, (login, fields)).await?)
     } else {
-        (None, body)
+        None
     };
     let body = body.map(Arc::new);
     Ok(Permitted {
@@ -343,9 +349,13 @@ fn find(
     let Some(named) = operation.collection() else {
         return Ok(None);
     };
-    let collection = schema
-        .find(named)
-        .filter(|collection| in_force.generation.chain(&collection.name).is_some());
+    let found = schema.find(named);
+    let is_superusers = found.is_some_and(|collection| collection.name == SUPERUSERS);
+    if is_superusers && operation.auth_action().is_some() && !in_force.serving.superusers {
+        return Err(Error::SuperuserRoute);
+    }
+    let collection =
+        found.filter(|collection| in_force.generation.chain(&collection.name).is_some());
     match collection {
         Some(collection) => Ok(Some(Arc::clone(collection))),
         None => Err(Error::NotExposed(named.as_str().to_owned())),
@@ -387,7 +397,12 @@ impl Permitted {
         }
     }
 
-    /// What the rules said of the account that a login may make; once.
+    /// What the rules said of the account that a login may make.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// The same, for good.
     pub(super) fn take_account(&mut self) -> Option<Account> {
         self.account.take()
     }
@@ -404,6 +419,9 @@ impl Permitted {
 
     /// The body as it goes to PocketBase.
     pub(super) fn payload(&self) -> Payload<'_> {
+        if let Some(account) = &self.account {
+            return Payload::Json(account.login());
+        }
         match (&self.body, &self.as_sent) {
             (_, Some(as_sent)) => Payload::AsSent(as_sent),
             (Some(body), None) => Payload::Json(body),

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::Response;
 use super::answer;
 use super::closed;
+use super::conceal::{self, Concealed};
 use super::fill;
-use super::login::{self, Concealed};
+use super::login;
 use super::permit::Permitted;
 use super::scan;
 use super::trace::Trace;
@@ -29,25 +30,27 @@ pub(super) async fn release(
     reply: Reply,
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
-    let reply = login::hold(permitted.take_account(), reply)?;
-    if !permitted.exchange().operation.is_write() {
+    let exchange = Arc::clone(permitted.exchange());
+    login::forget_former(gateway, &exchange, &reply);
+    let reply = match permitted.take_account() {
+        Some(account) => account.hold(gateway, &exchange, reply)?,
+        None => reply,
+    };
+    if !exchange.operation.is_write() {
         // A write is done already, and a refusal would say that it is not.
         closed::exchange(gateway, permitted.exchange())?;
     }
-    if !matches!(reply, Reply::Refused { .. }) {
-        login::forget(gateway, &permitted);
-    }
     match reply {
-        Reply::Refused { status, body } if login::conceals(&permitted) => {
-            Ok(match login::conceal(body) {
-                Concealed::Done => concealed(&permitted),
+        Reply::Refused { status, body } if conceal::conceals(permitted.in_force(), &exchange) => {
+            Ok(match conceal::conceal(body) {
+                Concealed::Done => conceal::answer(&exchange),
                 Concealed::Refused(body) => Response::json(status, &body),
             })
         }
         Reply::Refused { status, body } => Ok(Response::json(status, &body)),
         Reply::Empty { status } => match conclude(&permitted, status, None).await {
             // It is done already: a refusal now must not look like "not done".
-            Err(error) if permitted.exchange().operation.is_write() => {
+            Err(error) if exchange.operation.is_write() => {
                 trace.withhold(&error);
                 Ok(Response::empty(status))
             }
@@ -57,33 +60,21 @@ pub(super) async fn release(
         },
         Reply::File(mut file) => {
             conclude(&permitted, file.status, None).await?;
-            let kind = permitted.exchange().operation.kind();
+            let kind = exchange.operation.kind();
             if kind == OperationKind::Download && permitted.is_judged() {
                 keep_private(&mut file.headers);
             }
             Ok(Response::file(file))
         }
         Reply::Json { status, body } => {
-            let released = json(gateway, &permitted, status, body, trace).await;
-            if login::conceals(&permitted) {
-                // Whatever rules say of the record, the answer is the same; the log has it.
-                if let Err(error) = released {
-                    tracing::warn!(request.id = trace.id, %error, "a sign-up was done and its record not released");
-                }
-                return Ok(concealed(&permitted));
-            }
-            Ok(Response::json(status, &released?))
+            let body = json(gateway, &permitted, status, body, trace).await?;
+            // Whatever rules said of the record; the log has it.
+            Ok(if conceal::conceals(permitted.in_force(), &exchange) {
+                conceal::answer(&exchange)
+            } else {
+                Response::json(status, &body)
+            })
         }
-    }
-}
-
-/// The one answer of an operation that must not tell whether an address is taken.
-fn concealed(permitted: &Permitted) -> Response {
-    let exchange = permitted.exchange();
-    if exchange.operation.kind() == OperationKind::Create {
-        Response::json(StatusCode::OK, &login::received(exchange))
-    } else {
-        Response::empty(StatusCode::NO_CONTENT)
     }
 }
 
@@ -102,12 +93,11 @@ async fn json(
     gateway: &Gateway,
     permitted: &Permitted,
     status: StatusCode,
-    mut body: Value,
+    body: Value,
     trace: &mut Trace<'_>,
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
     let kind = operation.kind();
-    let mut tokens = serde_json::Map::new();
     let released = match (answer::shape(kind), scan::plan(permitted)) {
         (Answer::List, Some(scan)) => {
             let whole = fill::fill(gateway, permitted, (scan, body), trace).await?;
@@ -118,15 +108,7 @@ async fn json(
             answer::hold(gateway, permitted, &records, trace).await?;
             reveal(permitted, status, records).await?
         }
-        (Answer::Auth, _) => {
-            trace.answers(&body);
-            login::check_asked(permitted.exchange(), &body)?;
-            closed::login(gateway, &body)?;
-            tokens = login::take_tokens(&mut body);
-            let records = Records::take(body, Shape::Auth)?;
-            answer::hold(gateway, permitted, &records, trace).await?;
-            reveal(permitted, status, records).await?
-        }
+        (Answer::Auth, _) => logged_in(gateway, permitted, (status, body), trace).await?,
         (Answer::Record, _) => {
             let name = name_of(&body);
             let records = match one_record(gateway, permitted, body, trace).await {
@@ -147,7 +129,6 @@ async fn json(
         }
     };
     let mut answer = released.answer.unwrap_or(Value::Null);
-    login::put_tokens(permitted, &mut answer, tokens);
     if let Some(fields) = operation.fields() {
         match operation.kind() {
             OperationKind::List => fields.pick_items(&mut answer),
@@ -155,6 +136,26 @@ async fn json(
         }
     }
     Ok(answer)
+}
+
+/// Releases the answer of a login, a provider's tokens going past all rules.
+async fn logged_in(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    (status, mut body): (StatusCode, Value),
+    trace: &mut Trace<'_>,
+) -> Result<Released, Error> {
+    trace.answers(&body);
+    login::check_asked(permitted.exchange(), &body)?;
+    closed::login(gateway, &body)?;
+    let tokens = login::take_tokens(&mut body);
+    let records = Records::take(body, Shape::Auth)?;
+    answer::hold(gateway, permitted, &records, trace).await?;
+    let mut released = reveal(permitted, status, records).await?;
+    if let Some(answer) = &mut released.answer {
+        login::put_tokens(permitted, answer, tokens);
+    }
+    Ok(released)
 }
 
 /// Takes the records of an answer through `reveal`, and the whole through `after`.

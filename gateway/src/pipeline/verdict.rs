@@ -29,6 +29,7 @@ pub(super) fn of(error: &Error) -> Verdict {
         | Error::SuperuserRoute
         | Error::NotSuperuser
         | Error::Redirect
+        | Error::Concealed(_)
         | Error::Realtime(_)
         | Error::Body(_)
         | Error::Reach { .. }

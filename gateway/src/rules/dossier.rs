@@ -130,6 +130,19 @@ impl Dossier {
         }
     }
 
+    /// For rules that are asked about something else in the same request: what is
+    /// noted, counted and stored there is told apart, what may be asked is not.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            upstream: self.upstream.clone(),
+            reads_left: AtomicU32::new(self.reads_left.load(Ordering::Relaxed)),
+            counted: Counted::on(self.counted.counters.clone(), false),
+            ..Self::default()
+        }
+    }
+
     /// The request's id; none where there is no request.
     pub(super) fn id(&self) -> Option<&str> {
         (!self.id.is_empty()).then_some(self.id.as_str())
@@ -149,8 +162,10 @@ impl Dossier {
         }
     }
 
-    /// Takes over what was noted and spent in another of the same request.
+    /// Takes over what was noted and spent in one that is [`Dossier::beside`] it.
     pub fn absorb(&self, other: &Self) {
+        let left = other.reads_left.load(Ordering::Relaxed);
+        self.reads_left.store(left, Ordering::Relaxed);
         for (key, value) in other.take_notes() {
             self.note(key, value);
         }

@@ -13,7 +13,7 @@ use super::corpus;
 use super::scene::Scene;
 
 /// Every exception, by the name that its row in the document has.
-const EXCEPTIONS: [&str; 32] = [
+const EXCEPTIONS: [&str; 33] = [
     "refusal",
     "own-headers",
     "redirects",
@@ -42,6 +42,7 @@ const EXCEPTIONS: [&str; 32] = [
     "login-keys",
     "file-parameters",
     "file-token",
+    "oauth2-return",
     "hook-headers",
     "client-address",
     "answer-key",

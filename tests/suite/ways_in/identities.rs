@@ -91,3 +91,79 @@ fn decoded(part: &str) -> String {
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part);
     String::from_utf8(bytes.expect("base64url")).expect("text")
 }
+
+#[tokio::test]
+async fn what_ends_an_account_s_sessions_is_noticed_at_once() {
+    // Without being forgotten, an answer about a token would hold for as long as that.
+    let at = Entrance::of_a_gateway_with(&[], |gateway| {
+        gateway
+            .open("users")
+            .open("posts")
+            .also("[sessions]\nverified_for = \"10m\"")
+    })
+    .await;
+    at.offer(|ways| ways).await;
+    let (alice, bob) = (at.log_in("alice").await, at.log_in("bob").await);
+    for client in [&alice, &bob] {
+        client.get(&records("posts")).await.expect(200);
+    }
+    let change = json!({ "oldPassword": PASSWORD, "password": "another one", "passwordConfirm": "another one" });
+    alice
+        .patch(&record("users", ALICE))
+        .json(&change)
+        .await
+        .expect(200);
+    assert_eq!(
+        alice.get(&records("posts")).await.code(401),
+        "token_invalid"
+    );
+    // Nobody else is touched by it, and what changes nothing of the kind ends nothing.
+    bob.get(&records("posts")).await.expect(200);
+    let bio = json!({ "bio": "still here" });
+    bob.patch(&record("users", BOB))
+        .json(&bio)
+        .await
+        .expect(200);
+    bob.get(&records("posts")).await.expect(200);
+    bob.delete(&record("users", BOB)).await.expect(204);
+    assert_eq!(bob.get(&records("posts")).await.code(401), "token_invalid");
+}
+
+#[tokio::test]
+async fn what_a_mail_or_a_provider_proves_ends_what_was_known_before() {
+    let at = Entrance::of_a_gateway_with(&[], |gateway| {
+        let gateway = gateway.open("users").open("posts");
+        gateway.also("[sessions]\nverified_for = \"10m\"")
+    })
+    .await;
+    at.offer(|ways| ways.one_time_passwords()).await;
+    let known = async |name: &str| {
+        let client = at.log_in(name).await;
+        client.get(&records("posts")).await.expect(200);
+        client
+    };
+    let (alice, bob) = (known("alice").await, known("bob").await);
+
+    let token = at
+        .mailed_token("request-password-reset", "alice@example.com")
+        .await;
+    let new =
+        json!({ "token": token, "password": "another one", "passwordConfirm": "another one" });
+    let call = at.guest().post(&users("confirm-password-reset"));
+    call.json(&new).await.expect(204);
+    assert_eq!(
+        alice.get(&records("posts")).await.code(401),
+        "token_invalid"
+    );
+
+    let change = json!({ "newEmail": "bob@elsewhere.example" });
+    bob.post(&users("request-email-change"))
+        .json(&change)
+        .await
+        .expect(204);
+    let mail = at.mailbox().await.mail_to("bob@elsewhere.example").await;
+    let confirm = json!({ "token": mail.token(), "password": PASSWORD });
+    let call = at.guest().post(&users("confirm-email-change"));
+    call.json(&confirm).await.expect(204);
+    assert_eq!(bob.get(&records("posts")).await.code(401), "token_invalid");
+}

@@ -49,7 +49,7 @@ async fn whom_the_provider_vouches_for_is_in_and_the_same_again() {
         assert_eq!(first["record"]["name"], "dora of the provider");
         assert_eq!(first["meta"]["email"], "dora@provider.example");
         assert_eq!(first["meta"]["rawUser"]["sub"], "dora");
-        let is_new = |of: bool| since((0, 24), json!(of), Value::Null);
+        let is_new = |of: bool| since((0, 28), json!(of), Value::Null);
         assert_eq!(first["meta"]["isNew"], is_new(true), "{first}");
         let again = enter(at, &at.authorized("dora").await).await;
         let again = is_in(at, again, id).await;

@@ -1,10 +1,10 @@
 //! By password; and what a login is good for afterwards.
 
-use hapta_tests::demo::{ALICE, BOB, record};
+use hapta_tests::demo::{ALICE, BOB, CAROL, record};
 use hapta_tests::since;
 use serde_json::json;
 
-use super::{PASSWORD, everywhere, is_in, is_refused, users};
+use super::{Entrance, PASSWORD, everywhere, is_in, is_refused, users};
 
 #[tokio::test]
 async fn a_password_lets_in() {
@@ -54,6 +54,12 @@ async fn a_login_is_refreshed_by_whom_it_is() {
     .await;
 }
 
+/// Whether a token that superusers made for somebody is good here: the gateway asks PocketBase by a refresh
+/// whose a token is, which older versions refuse for these.
+fn is_good(at: &Entrance) -> bool {
+    at.gateway.is_none() || since((0, 36), true, false)
+}
+
 #[tokio::test]
 async fn superusers_alone_log_in_as_somebody_else() {
     everywhere(async |at| {
@@ -65,13 +71,14 @@ async fn superusers_alone_log_in_as_somebody_else() {
         let bob = at
             .guest()
             .with_token(answer["token"].as_str().expect("a token"));
-        let own = bob.get(&record("users", BOB)).await.expect(200);
-        assert_eq!(own["email"], "bob@example.com");
-        let others = bob
-            .get(&record("users", "carol0000000000"))
-            .await
-            .expect(200);
-        assert!(others["email"].is_null(), "{others}");
+        let own = bob.get(&record("users", BOB)).await;
+        if is_good(at) {
+            assert_eq!(own.expect(200)["email"], "bob@example.com");
+            let others = bob.get(&record("users", CAROL)).await.expect(200);
+            assert!(others["email"].is_null(), "{others}");
+        } else {
+            own.refused(401);
+        }
 
         let alice = at.log_in("alice").await;
         alice.post(&impersonate).json(&asked).await.refused(403);
@@ -81,10 +88,9 @@ async fn superusers_alone_log_in_as_somebody_else() {
             .await
             .refused(401);
         // What it stands for may not make more of itself.
-        bob.post(&users(&format!("impersonate/{ALICE}")))
-            .json(&asked)
-            .await
-            .refused(403);
+        let more = bob.post(&users(&format!("impersonate/{ALICE}")));
+        let more = more.json(&asked).await;
+        more.refused(if is_good(at) { 403 } else { 401 });
     })
     .await;
 }
@@ -99,7 +105,8 @@ async fn a_login_as_somebody_else_does_not_last_longer_by_a_refresh() {
         let answer = call.json(&json!({ "duration": 100 })).await.expect(200);
         let token = answer["token"].as_str().expect("a token");
         let refresh = at.guest().post(&users("auth-refresh")).token(token).await;
-        assert_eq!(refresh.status, since((0, 24), 200, 403), "{refresh:?}");
+        let refused = if is_good(at) { 403 } else { 401 };
+        assert_eq!(refresh.status, since((0, 36), 200, refused), "{refresh:?}");
         if refresh.status == 200 {
             assert_eq!(refresh.json()["token"], token);
         }

@@ -142,6 +142,9 @@ async fn nothing_that_comes_back_changes_where_it_leads_or_poses_as_an_event() {
     assert!(lands_well(&reply));
     assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
+    // Else whoever opened the window could not close it.
+    let opener = "cross-origin-opener-policy";
+    assert_eq!(reply.header(opener), Some("unsafe-none"));
     assert_eq!(page.told().await["code"], "\n\nevent:PB_CONNECT\ndata:{}");
 }
 
