@@ -36,6 +36,7 @@ pub use permit::Permitted;
 use self::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
+use crate::operation::OperationError;
 use crate::realtime::Events;
 use crate::upstream::{FileBody, UpstreamError};
 
@@ -200,7 +201,15 @@ impl Response {
 /// The answer to what failed.
 pub(crate) fn refuse(error: &Error) -> Response {
     let told = error.told();
-    Response::json(told.status, &told.body)
+    let mut response = Response::json(told.status, &told.body);
+    if let Error::Operation(OperationError::NotServed {
+        operation: own::DASHBOARD,
+    }) = error
+    {
+        // The popup of a login ends there, page or no page.
+        own::keep_opener(&mut response);
+    }
+    response
 }
 
 /// Of everything but the files of records, which PocketBase lets others show.

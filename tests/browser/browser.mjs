@@ -7,7 +7,7 @@ import puppeteer from "puppeteer-core";
 export const PATIENCE = 20_000;
 
 /** Starts it. It ends with this process at the latest: it is spoken to through a pipe, and goes when that breaks. */
-export async function launch() {
+export async function launch(options) {
   const isRoot = process.getuid() === 0;
   return puppeteer.launch({
     executablePath: process.env.HAPTA_BROWSER,
@@ -22,6 +22,7 @@ export async function launch() {
       // Chromium's sandbox can't be made by root.
       ...(isRoot ? ["--no-sandbox"] : []),
     ],
+    ...options,
   });
 }
 

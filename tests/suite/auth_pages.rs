@@ -67,6 +67,9 @@ async fn the_page_gives_way_to_the_dashboard_and_can_be_switched_off() {
     for path in ["/_", "/_/", "/_/auth.js"] {
         let reply = off.guest().get(path).await;
         assert_eq!(reply.code(404), "not_served", "{path}");
+        // The popup of a login ends here, and is still its opener's to close.
+        let opener = reply.header("cross-origin-opener-policy");
+        assert_eq!(opener, Some("unsafe-none"), "{path}");
     }
     let dashboard = Stage::with(|gateway| gateway.also("[pages]\ndashboard = \"on\"")).await;
     let reply = dashboard.guest().get("/_/").await;

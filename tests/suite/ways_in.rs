@@ -16,13 +16,15 @@ mod oauth2;
 mod one_time;
 /// By password; and what a login is good for afterwards.
 mod passwords;
+/// By a provider, in the popup of a browser.
+mod popup;
 /// The official SDK, in every way that it knows.
 mod sdk;
 /// By two ways, one after the other.
 mod second_factor;
 /// What is no key of a login.
 mod spellings;
-/// By a provider, with a popup.
+/// By a provider, by the stream that a popup wants.
 mod streams;
 
 use hapta_tests::{Client, Mailbox, PocketBase, Provider, Reply, Setup, TestGateway, WaysIn};

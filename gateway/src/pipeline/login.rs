@@ -159,7 +159,7 @@ pub(super) fn forget_former(gateway: &Gateway, exchange: &Exchange, reply: &Repl
 fn ends_sessions(sent: &Value) -> bool {
     let is_ending = |key: &String| ENDING.iter().any(|own| key.starts_with(own));
     sent.as_object()
-        .is_some_and(|body| body.keys().any(|key| is_ending(key)))
+        .is_some_and(|body| body.keys().any(is_ending))
 }
 
 impl Drop for Forgetting<'_> {

@@ -20,6 +20,9 @@ use crate::realtime::Outcome;
 const SUCCESS: &str = "../_/#/auth/oauth2-redirect-success";
 const FAILURE: &str = "../_/#/auth/oauth2-redirect-failure";
 
+/// What is not served where it would be, and no page of the gateway's is either.
+pub(super) const DASHBOARD: &str = "dashboard";
+
 /// The answer, where it is the gateway's to give.
 pub(super) fn answer(
     gateway: &Gateway,
@@ -128,7 +131,7 @@ fn page(asked: &Page) -> Result<Response, Error> {
         if asked.segments.len() == 1 {
             return Ok(redirect(StatusCode::TEMPORARY_REDIRECT, AuthPage::MOVED_TO));
         }
-        let operation = "dashboard";
+        let operation = DASHBOARD;
         return Err(OperationError::NotServed { operation }.into());
     };
     let mut response = Response::empty(StatusCode::OK);
@@ -145,7 +148,7 @@ fn page(asked: &Page) -> Result<Response, Error> {
 }
 
 /// Whoever opened the window in which somebody logs in may close it.
-fn keep_opener(response: &mut Response) {
+pub(super) fn keep_opener(response: &mut Response) {
     let name = HeaderName::from_static("cross-origin-opener-policy");
     response
         .headers

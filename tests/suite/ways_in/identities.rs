@@ -1,8 +1,8 @@
 //! An identity is never another's.
 
 use futures_util::{StreamExt, stream};
-use hapta_tests::Client;
 use hapta_tests::demo::{ALICE, BOB, record, records};
+use hapta_tests::{Client, WaysIn};
 use serde_json::{Value, json};
 
 use super::{Entrance, PASSWORD, users};
@@ -136,7 +136,7 @@ async fn what_a_mail_or_a_provider_proves_ends_what_was_known_before() {
         gateway.also("[sessions]\nverified_for = \"10m\"")
     })
     .await;
-    at.offer(|ways| ways.one_time_passwords()).await;
+    at.offer(WaysIn::one_time_passwords).await;
     let known = async |name: &str| {
         let client = at.log_in(name).await;
         client.get(&records("posts")).await.expect(200);

@@ -1,6 +1,6 @@
 //! What PocketBase takes for a login's key, and the gateway for nothing.
 
-use hapta_tests::{Reply, since};
+use hapta_tests::{Reply, WaysIn, since};
 use serde_json::json;
 
 use super::{Entrance, PASSWORD, users};
@@ -22,7 +22,7 @@ async fn both(at: &Entrance, target: &str, content_type: &str, body: &str) -> [R
 #[tokio::test]
 async fn a_login_has_each_key_in_one_spelling_and_one_place() {
     let at = Entrance::of_a_gateway(&[]).await;
-    at.offer(|ways| ways.one_time_passwords()).await;
+    at.offer(WaysIn::one_time_passwords).await;
     let login = users("auth-with-password");
     let credentials = format!("identity=alice%40example.com&password={PASSWORD}");
     let payload =
@@ -73,7 +73,7 @@ async fn the_first_of_two_steps_is_told_in_one_place() {
 #[tokio::test]
 async fn no_body_is_read_as_xml() {
     let at = Entrance::of_a_gateway(&[]).await;
-    at.offer(|ways| ways.one_time_passwords()).await;
+    at.offer(WaysIn::one_time_passwords).await;
     for (action, direct) in [
         ("request-otp", 200),
         ("request-password-reset", 204),
@@ -88,7 +88,7 @@ async fn no_body_is_read_as_xml() {
 #[tokio::test]
 async fn a_login_comes_as_a_form_too() {
     let at = Entrance::of_a_gateway(&[]).await;
-    at.offer(|ways| ways.one_time_passwords()).await;
+    at.offer(WaysIn::one_time_passwords).await;
     let credentials = format!("identity=alice%40example.com&password={PASSWORD}");
     let [pocketbase, gateway] = both(&at, &users("auth-with-password"), FORM, &credentials).await;
     assert_eq!(
