@@ -5,14 +5,14 @@
 
 use std::net::SocketAddr;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 /// A connection, closed with this value.
@@ -31,10 +31,19 @@ impl Client {
         Ok(Self { sender, token })
     }
 
-    /// Sends this token along from now on.
-    pub(crate) fn token(&mut self, token: &str) -> anyhow::Result<()> {
-        self.token = Some(token.parse()?);
-        Ok(())
+    /// A connection to PocketBase of this superuser.
+    pub(crate) async fn superuser(
+        address: SocketAddr,
+        email: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let mut client = Self::connect(address).await?;
+        let login = json!({ "identity": email, "password": password });
+        let path = "/api/collections/_superusers/auth-with-password";
+        let answer: Value = serde_json::from_str(&client.post(path, &login).await?)?;
+        let token = answer.get("token").and_then(Value::as_str);
+        client.token = Some(token.context("no token of a superuser")?.parse()?);
+        Ok(client)
     }
 
     /// The text of a good answer.

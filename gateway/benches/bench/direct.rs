@@ -14,8 +14,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use anyhow::ensure;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -153,12 +153,7 @@ impl Question {
 
 /// A collection that anybody may read, and its records.
 async fn seed(address: SocketAddr) -> anyhow::Result<()> {
-    let mut client = Client::connect(address).await?;
-    let login = json!({ "identity": EMAIL, "password": PASSWORD });
-    let path = "/api/collections/_superusers/auth-with-password";
-    let answer: Value = serde_json::from_str(&client.post(path, &login).await?)?;
-    let token = answer.get("token").and_then(Value::as_str);
-    client.token(token.context("no token of a superuser")?)?;
+    let mut client = Client::superuser(address, EMAIL, PASSWORD).await?;
 
     let mut fields = vec![
         json!({ "name": "views", "type": "number" }),

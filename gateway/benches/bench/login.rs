@@ -114,12 +114,7 @@ async fn flood(report: &mut Report, pocketbase: &Process, gateway: &Process) -> 
 
 /// Somebody who can log in, with a password that costs so much; 0 is PocketBase's own.
 async fn set_up(address: SocketAddr, cost: u32) -> anyhow::Result<()> {
-    let mut client = Client::connect(address).await?;
-    let login = json!({ "identity": EMAIL, "password": PASSWORD });
-    let path = "/api/collections/_superusers/auth-with-password";
-    let answer: Value = serde_json::from_str(&client.post(path, &login).await?)?;
-    let token = answer.get("token").and_then(Value::as_str);
-    client.token(token.context("no token of a superuser")?)?;
+    let mut client = Client::superuser(address, EMAIL, PASSWORD).await?;
 
     let users = "/api/collections/users";
     let mut collection: Value = serde_json::from_str(&client.get(users).await?)?;
