@@ -127,7 +127,7 @@ async fn a_login_as_somebody_else_than_was_asked_for_hands_out_nothing() {
     ] {
         let target = format!("/api/collections/users/{action}");
         for record in [
-            of("posts0000000000", "posts"),
+            of("pbc_1125843985", "posts"),
             of("_pb_users_auth_", "posts"),
             json!({}),
         ] {
