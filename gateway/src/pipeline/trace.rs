@@ -46,7 +46,7 @@ pub(super) struct Trace<'a> {
     address: IpAddr,
     started: Instant,
     operation: Option<OperationKind>,
-    is_login: bool,
+    action: Option<AuthAction>,
     record: Option<RecordId>,
     pub(super) collection: Option<Arc<Collection>>,
     principal: Principal,
@@ -89,7 +89,7 @@ impl<'a> Trace<'a> {
             address: request.address,
             started: Instant::now(),
             operation: None,
-            is_login: false,
+            action: None,
             record: None,
             collection: None,
             principal: Principal::Guest,
@@ -107,7 +107,7 @@ impl<'a> Trace<'a> {
     /// Takes down what is asked.
     pub(super) fn asks(&mut self, operation: &Operation) {
         self.operation = Some(operation.kind());
-        self.is_login = operation.auth_action().is_some_and(AuthAction::is_login);
+        self.action = operation.auth_action();
         self.record = operation.record_id().cloned();
     }
 
@@ -134,9 +134,11 @@ impl<'a> Trace<'a> {
         let Value::Object(body) = body else {
             return;
         };
-        let masked = match &self.collection {
-            Some(collection) => Arc::clone(&collection.masked_of_logins),
-            None => Route::secrets().into_iter().map(str::to_owned).collect(),
+        let masked = match (&self.collection, self.action) {
+            (Some(collection), Some(_)) => Arc::clone(&collection.masked_of_logins),
+            // A field of a record may have the name of a login's key.
+            (Some(collection), None) => Arc::clone(&collection.masked),
+            (None, _) => Route::secrets().into_iter().map(str::to_owned).collect(),
         };
         let account = body.get("createData").and_then(Value::as_object);
         for (key, value) in body.iter().chain(account.into_iter().flatten()) {
@@ -198,7 +200,7 @@ impl<'a> Trace<'a> {
         let error = match result {
             Ok(response) => {
                 let status = response.status.as_u16();
-                if self.is_login && status == LOGIN_FAILED {
+                if self.action.is_some_and(AuthAction::is_login) && status == LOGIN_FAILED {
                     self.alarm = Some(Alarm::of(SecurityKind::LoginFailed));
                 }
                 let ending = self.withheld.take().unwrap_or(Ending::of(Verdict::Allowed));
