@@ -19,6 +19,9 @@ pub use expand::{Hop, resolve};
 pub use paths::fields_on_path;
 pub use relation::PathError;
 
+/// The name of PocketBase's collection of superusers.
+pub const SUPERUSERS: &str = "_superusers";
+
 /// All collections, as PocketBase last told them.
 #[derive(Debug, Default)]
 pub struct Schema {
@@ -194,6 +197,12 @@ impl Collection {
     #[must_use]
     pub fn is_auth(&self) -> bool {
         self.kind == CollectionKind::Auth
+    }
+
+    /// Whether it is PocketBase's collection of superusers.
+    #[must_use]
+    pub fn is_superusers(&self) -> bool {
+        self.name == SUPERUSERS
     }
 }
 

@@ -21,9 +21,6 @@ use crate::principal::{Principal, Token, Vouched};
 use crate::schema::{Collection, CollectionKind, Schema};
 use crate::upstream::{Upstream, UpstreamError};
 
-/// The name of PocketBase's collection of superusers.
-const SUPERUSERS: &str = "_superusers";
-
 /// How identities are looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -241,7 +238,7 @@ impl Sessions {
             .by_id(&claims.collection_id)
             .filter(|collection| collection.kind == CollectionKind::Auth)
             .ok_or(SessionError::Collection)?;
-        if collection.name == SUPERUSERS && admits == Admits::NoSuperusers {
+        if collection.is_superusers() && admits == Admits::NoSuperusers {
             return Err(SessionError::Superuser);
         }
         let key = key(&token);
@@ -283,7 +280,7 @@ impl Sessions {
                 said: Said::Good(Principal::vouched(Vouched {
                     id: claims.id.clone(),
                     collection: collection.name.clone(),
-                    superuser: collection.name == SUPERUSERS,
+                    superuser: collection.is_superusers(),
                     record: Arc::new(record),
                     token,
                 })),

@@ -108,6 +108,26 @@ impl Entrance {
         ways(offered).put_into(&self.pocketbase).await;
     }
 
+    /// Makes the provider one of PocketBase's.
+    async fn offer_provider(&self) {
+        let provider = self.provider().await;
+        self.offer(|ways| ways.provider(provider)).await;
+    }
+
+    /// Logs in by what the provider gave.
+    async fn enter(&self, authorized: &Value) -> Reply {
+        let call = self.guest().post(&users("auth-with-oauth2"));
+        call.json(authorized).await
+    }
+
+    /// How many accounts there are.
+    async fn accounts(&self) -> u64 {
+        let superuser = self.pocketbase.superuser().await;
+        let users = "/api/collections/users/records";
+        let list = superuser.get(users).await.expect(200);
+        list["totalItems"].as_u64().expect("a number")
+    }
+
     /// A provider, not yet one of PocketBase's.
     async fn provider(&self) -> &Provider {
         let start = async || Provider::start(&[&self.redirect_url()]).await;

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::{ConfigError, invalid, raw};
 use crate::rules::{Exposed, OTHERS};
-
-const SUPERUSERS: &str = "_superusers";
+use crate::schema::SUPERUSERS;
 
 pub(super) fn resolve(
     raw: BTreeMap<String, raw::Collection>,

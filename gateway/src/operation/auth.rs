@@ -60,38 +60,24 @@ pub struct OAuth2Return {
 }
 
 impl AuthAction {
+    const ALL: [Self; 12] = [
+        Self::Methods,
+        Self::WithPassword,
+        Self::WithOAuth2,
+        Self::RequestOtp,
+        Self::WithOtp,
+        Self::Refresh,
+        Self::RequestVerification,
+        Self::ConfirmVerification,
+        Self::RequestPasswordReset,
+        Self::ConfirmPasswordReset,
+        Self::RequestEmailChange,
+        Self::ConfirmEmailChange,
+    ];
+
     /// The action of a kind; none where the kind is of no such route.
     pub(super) fn of(kind: OperationKind) -> Option<Self> {
-        Some(match kind {
-            OperationKind::AuthMethods => Self::Methods,
-            OperationKind::AuthWithPassword => Self::WithPassword,
-            OperationKind::AuthWithOAuth2 => Self::WithOAuth2,
-            OperationKind::RequestOtp => Self::RequestOtp,
-            OperationKind::AuthWithOtp => Self::WithOtp,
-            OperationKind::AuthRefresh => Self::Refresh,
-            OperationKind::RequestVerification => Self::RequestVerification,
-            OperationKind::ConfirmVerification => Self::ConfirmVerification,
-            OperationKind::RequestPasswordReset => Self::RequestPasswordReset,
-            OperationKind::ConfirmPasswordReset => Self::ConfirmPasswordReset,
-            OperationKind::RequestEmailChange => Self::RequestEmailChange,
-            OperationKind::ConfirmEmailChange => Self::ConfirmEmailChange,
-            OperationKind::List
-            | OperationKind::View
-            | OperationKind::Create
-            | OperationKind::Update
-            | OperationKind::Delete
-            | OperationKind::Impersonate
-            | OperationKind::OAuth2Redirect
-            | OperationKind::Realtime
-            | OperationKind::Subscribe
-            | OperationKind::Download
-            | OperationKind::Health
-            | OperationKind::Superuser
-            | OperationKind::Custom
-            | OperationKind::Dashboard
-            | OperationKind::AuthPage
-            | OperationKind::Static => return None,
-        })
+        Self::ALL.into_iter().find(|action| action.kind() == kind)
     }
 
     /// Which operation it is.

@@ -122,9 +122,6 @@ pub(super) async fn permit(
     judge(gateway, in_force, (exchange, sent), under_way, trace).await
 }
 
-/// The name of PocketBase's collection of superusers.
-const SUPERUSERS: &str = "_superusers";
-
 /// Somebody who asks for something.
 struct Asks<'a> {
     gateway: &'a Gateway,
@@ -350,7 +347,7 @@ fn find(
         return Ok(None);
     };
     let found = schema.find(named);
-    let is_superusers = found.is_some_and(|collection| collection.name == SUPERUSERS);
+    let is_superusers = found.is_some_and(|collection| collection.is_superusers());
     if is_superusers && operation.auth_action().is_some() && !in_force.serving.superusers {
         return Err(Error::SuperuserRoute);
     }

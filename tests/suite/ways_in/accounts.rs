@@ -25,32 +25,19 @@ async fn judged_in(operations: &[&str], rule: &str, settings: &Value) -> Entranc
 
 async fn entrance(set_up: impl FnOnce(Setup) -> Setup) -> Entrance {
     let at = Entrance::of_a_gateway_with(&[], set_up).await;
-    let provider = at.provider().await;
-    at.offer(|ways| ways.provider(provider)).await;
+    at.offer_provider().await;
     at
-}
-
-async fn enter(at: &Entrance, authorized: &Value) -> Reply {
-    let call = at.guest().post(&users("auth-with-oauth2"));
-    call.json(authorized).await
 }
 
 async fn enter_with(at: &Entrance, login: &str, fields: &Value) -> Reply {
     let data = json!({ "createData": fields });
-    enter(at, &with(&at.authorized(login).await, &data)).await
-}
-
-/// How many accounts there are.
-async fn accounts(at: &Entrance) -> u64 {
-    let superuser = at.pocketbase.superuser().await;
-    let list = superuser.get(&records("users")).await.expect(200);
-    list["totalItems"].as_u64().expect("a number")
+    at.enter(&with(&at.authorized(login).await, &data)).await
 }
 
 #[tokio::test]
 async fn where_rules_let_nobody_sign_up_only_who_has_an_account_comes_in() {
     let at = judged_in(&["create"], "deny_all", &json!({})).await;
-    let before = accounts(&at).await;
+    let before = at.accounts().await;
     for fields in [
         json!({}),
         json!({ "bio": "let me in", "id": "mine00000000000" }),
@@ -58,9 +45,9 @@ async fn where_rules_let_nobody_sign_up_only_who_has_an_account_comes_in() {
         let reply = enter_with(&at, "dora", &fields).await;
         assert_eq!(denied(&reply, 403), "deny_all");
     }
-    let reply = enter(&at, &at.authorized("dora").await).await;
+    let reply = at.enter(&at.authorized("dora").await).await;
     assert_eq!(denied(&reply, 403), "deny_all");
-    assert_eq!(accounts(&at).await, before);
+    assert_eq!(at.accounts().await, before);
     // Of somebody who has one the rule's word is none.
     let account = json!({
         "email": "dora@provider.example", "verified": true, "password": "1234567890", "passwordConfirm": "1234567890",
@@ -77,14 +64,14 @@ async fn where_rules_let_nobody_sign_up_only_who_has_an_account_comes_in() {
         let answer = is_in(&at, reply, id).await;
         assert_eq!(answer["record"]["bio"], "");
     }
-    assert_eq!(accounts(&at).await, before + 1);
+    assert_eq!(at.accounts().await, before + 1);
 }
 
 #[tokio::test]
 async fn nobody_is_made_an_account_who_links_a_provider() {
     let at = entrance(|gateway| gateway.open("users")).await;
     let alice = at.log_in("alice").await;
-    let before = accounts(&at).await;
+    let before = at.accounts().await;
     let flow = with(
         &at.authorized("dora").await,
         &json!({ "createData": { "bio": "no" } }),
@@ -95,7 +82,7 @@ async fn nobody_is_made_an_account_who_links_a_provider() {
         .await
         .expect(200);
     assert_eq!(linked["record"]["email"], "alice@example.com");
-    assert_eq!(accounts(&at).await, before);
+    assert_eq!(at.accounts().await, before);
     // A token that is not good any more links nothing: it is a login like any other.
     let flow = at.authorized("erik").await;
     let stale = at
@@ -104,7 +91,7 @@ async fn nobody_is_made_an_account_who_links_a_provider() {
         .token("not-a-token");
     let made = stale.json(&flow).await.expect(200);
     assert_eq!(made["record"]["email"], "erik@provider.example");
-    assert_eq!(accounts(&at).await, before + 1);
+    assert_eq!(at.accounts().await, before + 1);
 }
 
 #[tokio::test]
@@ -126,11 +113,9 @@ async fn rules_see_the_account_as_a_create_and_the_login_without_secrets() {
 
     let at = judged_in(&["authWithOAuth2"], "probe", &json!({})).await;
     let flow = at.authorized("dora").await;
-    let reply = enter(
-        &at,
-        &with(&flow, &json!({ "createData": { "bio": "mine" } })),
-    )
-    .await;
+    let reply = at
+        .enter(&with(&flow, &json!({ "createData": { "bio": "mine" } })))
+        .await;
     let seen = reply.probed();
     assert_eq!(seen["operation"], "auth-with-oauth2");
     let told = json!({
@@ -167,10 +152,10 @@ async fn what_rules_change_in_an_account_is_what_is_made() {
 #[tokio::test]
 async fn a_rule_that_fails_at_an_account_lets_nobody_in() {
     let at = judged_in(&["create"], "trap", &json!({})).await;
-    let before = accounts(&at).await;
-    let reply = enter(&at, &at.authorized("dora").await).await;
+    let before = at.accounts().await;
+    let reply = at.enter(&at.authorized("dora").await).await;
     assert_eq!(reply.status, 500, "{reply:?}");
-    assert_eq!(accounts(&at).await, before);
+    assert_eq!(at.accounts().await, before);
     // Nor was the provider asked: nothing went to PocketBase.
     assert!(!at.provider().await.exchanged("dora"));
 }
@@ -187,12 +172,12 @@ async fn what_rules_count_for_an_account_counts_once_it_is_made() {
         gateway.judged("users", &["counter"])
     })
     .await;
-    enter(&at, &at.authorized("dora").await).await.expect(200);
+    at.enter(&at.authorized("dora").await).await.expect(200);
     // She has her account: each further login makes none.
     for _ in 0..3 {
-        enter(&at, &at.authorized("dora").await).await.expect(200);
+        at.enter(&at.authorized("dora").await).await.expect(200);
     }
-    let reply = enter(&at, &at.authorized("erik").await).await;
+    let reply = at.enter(&at.authorized("erik").await).await;
     assert_eq!(denied(&reply, 429), "too_many");
 }
 
@@ -220,14 +205,13 @@ async fn a_login_leads_back_to_where_the_operator_lets_it() {
             .also("[logins]\nredirect_urls = [\"https://app.example.com/in\"]")
     })
     .await;
-    let provider = at.provider().await;
-    at.offer(|ways| ways.provider(provider)).await;
+    at.offer_provider().await;
     let flow = at.authorized("dora").await;
-    let reply = enter(&at, &flow).await;
+    let reply = at.enter(&flow).await;
     assert_eq!(reply.code(400), "redirect_url");
     let older =
         json!({ "provider": "oidc", "code": flow["code"], "redirectUrl": flow["redirectURL"] });
-    assert_eq!(enter(&at, &older).await.code(400), "redirect_url");
+    assert_eq!(at.enter(&older).await.code(400), "redirect_url");
     assert!(!at.provider().await.exchanged("dora"));
 }
 
@@ -244,7 +228,7 @@ async fn the_provider_s_tokens_are_told_where_the_operator_wants_it_and_never_to
         gateway.also("[logins]\nprovider_tokens = \"tell\"")
     })
     .await;
-    let seen = enter(&at, &at.authorized("dora").await).await.probed();
+    let seen = at.enter(&at.authorized("dora").await).await.probed();
     let body = &seen["response"]["body"];
     assert_eq!(body["token"], "[masked]");
     assert_eq!(body["meta"]["rawUser"]["sub"], "dora");
@@ -257,7 +241,7 @@ async fn the_provider_s_tokens_are_told_where_the_operator_wants_it_and_never_to
             .also("[logins]\nprovider_tokens = \"tell\"")
     })
     .await;
-    let answer = enter(&at, &at.authorized("dora").await).await.expect(200);
+    let answer = at.enter(&at.authorized("dora").await).await.expect(200);
     let token = answer["meta"]["accessToken"].as_str().unwrap_or_default();
     assert!(token.len() > 10, "{answer}");
 }

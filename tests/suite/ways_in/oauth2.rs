@@ -1,30 +1,12 @@
 //! By a provider: new and known people, links, and what is no code of theirs.
 
 use hapta_tests::demo::{BOB, record, records};
-use hapta_tests::{Reply, since};
+use hapta_tests::since;
 use serde_json::{Value, json};
 
 use super::{Entrance, everywhere, is_in, is_refused, users, with};
 
 const NO_TOKEN: &str = "Failed to fetch OAuth2 token.";
-
-/// Makes the provider one of PocketBase's.
-async fn offer(at: &Entrance) {
-    let provider = at.provider().await;
-    at.offer(|ways| ways.provider(provider)).await;
-}
-
-async fn enter(at: &Entrance, authorized: &Value) -> Reply {
-    let call = at.guest().post(&users("auth-with-oauth2"));
-    call.json(authorized).await
-}
-
-/// How many accounts there are.
-async fn accounts(at: &Entrance) -> u64 {
-    let superuser = at.pocketbase.superuser().await;
-    let list = superuser.get(&records("users")).await.expect(200);
-    list["totalItems"].as_u64().expect("a number")
-}
 
 /// What PocketBase keeps of the provider's people.
 async fn links(at: &Entrance) -> Vec<(String, String)> {
@@ -41,8 +23,8 @@ async fn links(at: &Entrance) -> Vec<(String, String)> {
 #[tokio::test]
 async fn whom_the_provider_vouches_for_is_in_and_the_same_again() {
     everywhere(async |at| {
-        offer(at).await;
-        let first = enter(at, &at.authorized("dora").await).await.expect(200);
+        at.offer_provider().await;
+        let first = at.enter(&at.authorized("dora").await).await.expect(200);
         let id = first["record"]["id"].as_str().expect("an id");
         assert_eq!(first["record"]["email"], "dora@provider.example");
         assert_eq!(first["record"]["verified"], true);
@@ -51,7 +33,7 @@ async fn whom_the_provider_vouches_for_is_in_and_the_same_again() {
         assert_eq!(first["meta"]["rawUser"]["sub"], "dora");
         let is_new = |of: bool| since((0, 28), json!(of), Value::Null);
         assert_eq!(first["meta"]["isNew"], is_new(true), "{first}");
-        let again = enter(at, &at.authorized("dora").await).await;
+        let again = at.enter(&at.authorized("dora").await).await;
         let again = is_in(at, again, id).await;
         assert_eq!(again["meta"]["isNew"], is_new(false), "{again}");
         assert_eq!(links(at).await, [("dora".to_owned(), id.to_owned())]);
@@ -66,8 +48,8 @@ async fn whom_the_provider_vouches_for_is_in_and_the_same_again() {
 #[tokio::test]
 async fn the_tokens_of_the_provider_stay_behind_the_gateway() {
     everywhere(async |at| {
-        offer(at).await;
-        let answer = enter(at, &at.authorized("dora").await).await.expect(200);
+        at.offer_provider().await;
+        let answer = at.enter(&at.authorized("dora").await).await.expect(200);
         let token = answer["meta"]["accessToken"].as_str().unwrap_or_default();
         assert_eq!(token.is_empty(), at.gateway.is_some(), "{answer}");
     })
@@ -77,15 +59,15 @@ async fn the_tokens_of_the_provider_stay_behind_the_gateway() {
 #[tokio::test]
 async fn what_a_new_account_is_to_have_is_taken_on() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let data = json!({ "createData": { "bio": "I came by the provider.", "role": "user" } });
-        let reply = enter(at, &with(&at.authorized("dora").await, &data)).await;
+        let reply = at.enter(&with(&at.authorized("dora").await, &data)).await;
         let answer = reply.expect(200);
         assert_eq!(answer["record"]["bio"], "I came by the provider.");
         assert_eq!(answer["record"]["role"], "user");
         // It is for a new account alone.
         let data = json!({ "createData": { "bio": "I came again." } });
-        let reply = enter(at, &with(&at.authorized("dora").await, &data)).await;
+        let reply = at.enter(&with(&at.authorized("dora").await, &data)).await;
         assert_eq!(
             reply.expect(200)["record"]["bio"],
             "I came by the provider."
@@ -97,17 +79,17 @@ async fn what_a_new_account_is_to_have_is_taken_on() {
 #[tokio::test]
 async fn what_a_new_account_may_not_have_makes_none() {
     everywhere(async |at| {
-        offer(at).await;
-        let before = accounts(at).await;
+        at.offer_provider().await;
+        let before = at.accounts().await;
         for data in [
             json!({ "verified": true, "email": "alice@example.com" }),
             json!({ "role": "king" }),
         ] {
             let flow = at.authorized("dora").await;
-            let reply = enter(at, &with(&flow, &json!({ "createData": data }))).await;
+            let reply = at.enter(&with(&flow, &json!({ "createData": data }))).await;
             reply.refused(400);
         }
-        assert_eq!(accounts(at).await, before);
+        assert_eq!(at.accounts().await, before);
         assert_eq!(links(at).await, []);
     })
     .await;
@@ -116,8 +98,8 @@ async fn what_a_new_account_may_not_have_makes_none() {
 #[tokio::test]
 async fn who_is_logged_in_stays_who_they_are_and_is_linked() {
     everywhere(async |at| {
-        offer(at).await;
-        let before = accounts(at).await;
+        at.offer_provider().await;
+        let before = at.accounts().await;
         let bob = at.log_in("bob").await;
         let flow = at.authorized("bobby").await;
         let linked = bob.post(&users("auth-with-oauth2")).json(&flow).await;
@@ -125,8 +107,8 @@ async fn who_is_logged_in_stays_who_they_are_and_is_linked() {
         assert_eq!(linked["record"]["email"], "bob@example.com");
         assert_eq!(links(at).await, [("bobby".to_owned(), BOB.to_owned())]);
         // From now on that is a way in.
-        is_in(at, enter(at, &at.authorized("bobby").await).await, BOB).await;
-        assert_eq!(accounts(at).await, before);
+        is_in(at, at.enter(&at.authorized("bobby").await).await, BOB).await;
+        assert_eq!(at.accounts().await, before);
     })
     .await;
 }
@@ -134,7 +116,7 @@ async fn who_is_logged_in_stays_who_they_are_and_is_linked() {
 #[tokio::test]
 async fn a_link_leads_to_its_owner_whoever_follows_it() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let bob = at.log_in("bob").await;
         let flow = at.authorized("bobby").await;
         let link = bob.post(&users("auth-with-oauth2")).json(&flow);
@@ -152,12 +134,12 @@ async fn a_link_leads_to_its_owner_whoever_follows_it() {
 #[tokio::test]
 async fn an_address_that_is_taken_is_its_owners() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let superuser = at.pocketbase.superuser().await;
         let address = json!({ "email": "dora@provider.example" });
         let call = superuser.patch(&record("users", BOB)).json(&address);
         call.await.expect(200);
-        is_in(at, enter(at, &at.authorized("dora").await).await, BOB).await;
+        is_in(at, at.enter(&at.authorized("dora").await).await, BOB).await;
         assert_eq!(links(at).await, [("dora".to_owned(), BOB.to_owned())]);
     })
     .await;
@@ -166,10 +148,10 @@ async fn an_address_that_is_taken_is_its_owners() {
 #[tokio::test]
 async fn a_code_is_good_once() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let flow = at.authorized("dora").await;
-        enter(at, &flow).await.expect(200);
-        is_refused(&enter(at, &flow).await, 400, NO_TOKEN);
+        at.enter(&flow).await.expect(200);
+        is_refused(&at.enter(&flow).await, 400, NO_TOKEN);
         let refused = at.provider().await.refused();
         assert_eq!(
             refused.as_deref(),
@@ -182,18 +164,18 @@ async fn a_code_is_good_once() {
 #[tokio::test]
 async fn two_flows_are_not_one() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let (doras, eves) = tokio::join!(at.authorized("dora"), at.authorized("eve"));
         // eve has dora's code, and no way to prove that the flow was hers.
         let stolen = with(&eves, &json!({ "code": doras["code"] }));
-        is_refused(&enter(at, &stolen).await, 400, NO_TOKEN);
+        is_refused(&at.enter(&stolen).await, 400, NO_TOKEN);
         let refused = at.provider().await.refused();
         assert_eq!(
             refused.as_deref(),
             Some("code_verifier does not match code_challenge")
         );
         let crossed = with(&eves, &json!({ "codeVerifier": doras["codeVerifier"] }));
-        is_refused(&enter(at, &crossed).await, 400, NO_TOKEN);
+        is_refused(&at.enter(&crossed).await, 400, NO_TOKEN);
         assert_eq!(links(at).await, []);
     })
     .await;
@@ -202,9 +184,9 @@ async fn two_flows_are_not_one() {
 #[tokio::test]
 async fn two_flows_at_once_are_two() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let (doras, eves) = tokio::join!(at.authorized("dora"), at.authorized("eve"));
-        let (eve, dora) = tokio::join!(enter(at, &eves), enter(at, &doras));
+        let (eve, dora) = tokio::join!(at.enter(&eves), at.enter(&doras));
         assert_eq!(dora.expect(200)["record"]["email"], "dora@provider.example");
         assert_eq!(eve.expect(200)["record"]["email"], "eve@provider.example");
     })
@@ -214,7 +196,7 @@ async fn two_flows_at_once_are_two() {
 #[tokio::test]
 async fn what_is_no_code_of_the_providers_is_refused() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let flow = at.authorized("dora").await;
         let attempts = [
             json!({ "code": "made up" }),
@@ -222,13 +204,13 @@ async fn what_is_no_code_of_the_providers_is_refused() {
             json!({ "redirectURL": "http://127.0.0.1:1/elsewhere" }),
         ];
         for attempt in &attempts {
-            let reply = enter(at, &with(&flow, attempt)).await;
+            let reply = at.enter(&with(&flow, attempt)).await;
             is_refused(&reply, 400, NO_TOKEN);
         }
-        enter(at, &with(&flow, &json!({ "provider": "google" })))
+        at.enter(&with(&flow, &json!({ "provider": "google" })))
             .await
             .refused(400);
-        enter(at, &with(&flow, &json!({ "code": "" })))
+        at.enter(&with(&flow, &json!({ "code": "" })))
             .await
             .refused(400);
         assert_eq!(links(at).await, []);
@@ -239,7 +221,7 @@ async fn what_is_no_code_of_the_providers_is_refused() {
 #[tokio::test]
 async fn who_cancels_at_the_provider_brings_no_code() {
     everywhere(async |at| {
-        offer(at).await;
+        at.offer_provider().await;
         let methods = at.guest().get(&users("auth-methods")).await.expect(200);
         let url = methods["oauth2"]["providers"][0]["authURL"]
             .as_str()
