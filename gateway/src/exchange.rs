@@ -6,8 +6,11 @@ pub mod json;
 pub mod keys;
 pub mod media;
 pub mod token;
+mod upload;
 mod value;
 pub mod write;
+
+pub use upload::Upload;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -34,6 +37,10 @@ pub struct Exchange {
     pub principal: Principal,
     /// From where, and with which headers.
     pub client: Client,
+    /// The files that come with a write.
+    pub uploads: Vec<Upload>,
+    /// The place in a batch, from 0; none outside one.
+    pub batch_index: Option<u32>,
     /// When the request came in: milliseconds since 1970, UTC.
     pub received_ms: u64,
 }
@@ -160,6 +167,8 @@ impl Exchange {
                 wants_file: false,
                 surface: Arc::default(),
             },
+            uploads: Vec::new(),
+            batch_index: None,
             received_ms: 0,
         }
     }

@@ -4,6 +4,7 @@
 //! canonical request for PocketBase is written. Whatever has no place in it
 //! is refused, so there is no second spelling of anything.
 
+mod about;
 mod auth;
 mod error;
 mod expand;
@@ -84,6 +85,11 @@ pub enum Operation {
         /// Parameters that the configuration lets in.
         also: Vec<(String, String)>,
     },
+    /// `POST /api/batch`: several writes, all of them or none.
+    Batch {
+        /// How the answers are told; nothing can be expanded.
+        query: RecordQuery,
+    },
     /// One of the routes by which records of an auth collection log in, and keep
     /// their accounts: below `/api/collections/{collection}/`.
     Auth(AuthRequest),
@@ -103,6 +109,11 @@ pub enum Operation {
     Realtime,
     /// `POST /api/realtime`.
     Subscribe,
+    /// `POST /api/files/token`.
+    FileToken {
+        /// How it is told; nothing can be expanded.
+        query: RecordQuery,
+    },
     /// `GET /api/files/{collection}/{id}/{file}`.
     Download {
         /// Whose file.
@@ -233,11 +244,13 @@ impl Operation {
             Self::Create { .. } => OperationKind::Create,
             Self::Update { .. } => OperationKind::Update,
             Self::Delete { .. } => OperationKind::Delete,
+            Self::Batch { .. } => OperationKind::Batch,
             Self::Auth(request) => request.action.kind(),
             Self::Impersonate { .. } => OperationKind::Impersonate,
             Self::OAuth2Redirect(_) => OperationKind::OAuth2Redirect,
             Self::Realtime => OperationKind::Realtime,
             Self::Subscribe => OperationKind::Subscribe,
+            Self::FileToken { .. } => OperationKind::FileToken,
             Self::Download { .. } => OperationKind::Download,
             Self::Superuser(_) => OperationKind::Superuser,
             Self::Custom(_) => OperationKind::Custom,
@@ -282,102 +295,6 @@ impl Operation {
         }
     }
 
-    /// The collection it is about, as the client named it.
-    #[must_use]
-    pub fn collection(&self) -> Option<&CollectionRef> {
-        match self {
-            Self::Health { .. }
-            | Self::OAuth2Redirect(_)
-            | Self::Realtime
-            | Self::Subscribe
-            | Self::Superuser(_)
-            | Self::Custom(_)
-            | Self::Dashboard(_)
-            | Self::AuthPage(_)
-            | Self::Static(_) => None,
-            Self::Auth(request) => Some(&request.collection),
-            Self::List { collection, .. }
-            | Self::View { collection, .. }
-            | Self::Create { collection, .. }
-            | Self::Update { collection, .. }
-            | Self::Delete { collection, .. }
-            | Self::Impersonate { collection, .. }
-            | Self::Download { collection, .. } => Some(collection),
-        }
-    }
-
-    /// The record it is about, if its path names one.
-    #[must_use]
-    pub fn record_id(&self) -> Option<&RecordId> {
-        match self {
-            Self::View { id, .. }
-            | Self::Update { id, .. }
-            | Self::Delete { id, .. }
-            | Self::Impersonate { id, .. }
-            | Self::Download { id, .. } => Some(id),
-            Self::Health { .. }
-            | Self::List { .. }
-            | Self::Create { .. }
-            | Self::Auth(_)
-            | Self::OAuth2Redirect(_)
-            | Self::Realtime
-            | Self::Subscribe
-            | Self::Superuser(_)
-            | Self::Custom(_)
-            | Self::Dashboard(_)
-            | Self::AuthPage(_)
-            | Self::Static(_) => None,
-        }
-    }
-
-    /// What the client wants of the answer; PocketBase is never told.
-    #[must_use]
-    pub fn fields(&self) -> Option<&Fields> {
-        match self {
-            Self::List { query, .. } => query.fields.as_ref(),
-            Self::Health { query }
-            | Self::View { query, .. }
-            | Self::Create { query, .. }
-            | Self::Update { query, .. }
-            | Self::Impersonate { query, .. }
-            | Self::Auth(AuthRequest { query, .. }) => query.fields.as_ref(),
-            Self::Delete { .. }
-            | Self::Download { .. }
-            | Self::OAuth2Redirect(_)
-            | Self::Realtime
-            | Self::Subscribe
-            | Self::Superuser(_)
-            | Self::Custom(_)
-            | Self::Dashboard(_)
-            | Self::AuthPage(_)
-            | Self::Static(_) => None,
-        }
-    }
-
-    /// The relations that are to be sent along.
-    #[must_use]
-    pub fn expand(&self) -> Option<&Expand> {
-        match self {
-            Self::List { query, .. } => Some(&query.expand),
-            Self::View { query, .. }
-            | Self::Create { query, .. }
-            | Self::Update { query, .. }
-            | Self::Impersonate { query, .. }
-            | Self::Auth(AuthRequest { query, .. }) => Some(&query.expand),
-            Self::Health { .. }
-            | Self::Delete { .. }
-            | Self::Download { .. }
-            | Self::OAuth2Redirect(_)
-            | Self::Realtime
-            | Self::Subscribe
-            | Self::AuthPage(_)
-            | Self::Superuser(_)
-            | Self::Custom(_)
-            | Self::Dashboard(_)
-            | Self::Static(_) => None,
-        }
-    }
-
     /// Whether it looks at who asks.
     #[must_use]
     pub fn identity(&self) -> Identity {
@@ -390,12 +307,15 @@ impl Operation {
             | Self::AuthPage(_)
             | Self::Static(_) => Identity::Ignored,
             Self::Health { .. } => Identity::Superuser,
-            Self::Impersonate { .. } | Self::Superuser(_) => Identity::Required,
+            Self::FileToken { .. } | Self::Impersonate { .. } | Self::Superuser(_) => {
+                Identity::Required
+            }
             Self::List { .. }
             | Self::View { .. }
             | Self::Create { .. }
             | Self::Update { .. }
             | Self::Delete { .. }
+            | Self::Batch { .. }
             | Self::Download { .. }
             | Self::Custom(_) => Identity::Optional,
         }
@@ -428,55 +348,26 @@ impl Operation {
             | Self::Create { .. }
             | Self::Update { .. }
             | Self::Delete { .. }
+            | Self::Batch { .. }
             | Self::Auth(_)
             | Self::Impersonate { .. }
             | Self::OAuth2Redirect(_)
             | Self::Realtime
             | Self::Subscribe
+            | Self::FileToken { .. }
             | Self::AuthPage(_)
             | Self::Superuser(_) => false,
         }
-    }
-
-    /// Parameters of the query that only the configuration lets in.
-    #[must_use]
-    pub fn also(&self) -> &[(String, String)] {
-        match self {
-            Self::List { query, .. } => &query.also,
-            Self::Health { query }
-            | Self::View { query, .. }
-            | Self::Create { query, .. }
-            | Self::Update { query, .. }
-            | Self::Impersonate { query, .. }
-            | Self::Auth(AuthRequest { query, .. }) => &query.also,
-            Self::Download { query, .. } => &query.also,
-            Self::Delete { also, .. } => also,
-            Self::OAuth2Redirect(_)
-            | Self::Realtime
-            | Self::Subscribe
-            | Self::Superuser(_)
-            | Self::Custom(_)
-            | Self::Dashboard(_)
-            | Self::AuthPage(_)
-            | Self::Static(_) => &[],
-        }
-    }
-
-    /// A query parameter as it goes to PocketBase.
-    #[must_use]
-    pub fn query_value(&self, key: &str) -> Option<String> {
-        let line = self.upstream_path_and_query("");
-        let (_, query) = line.split_once('?')?;
-        form_urlencoded::parse(query.as_bytes())
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.into_owned())
     }
 
     /// Whether it may change what PocketBase stores.
     #[must_use]
     pub fn is_write(&self) -> bool {
         match self {
-            Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => true,
+            Self::Create { .. }
+            | Self::Update { .. }
+            | Self::Delete { .. }
+            | Self::Batch { .. } => true,
             Self::Superuser(request) | Self::Custom(request) => request.method != http::Method::GET,
             Self::Auth(request) => request.action.is_confirmation(),
             Self::Health { .. }
@@ -486,6 +377,7 @@ impl Operation {
             | Self::OAuth2Redirect(_)
             | Self::Realtime
             | Self::Subscribe
+            | Self::FileToken { .. }
             | Self::Download { .. }
             | Self::Dashboard(_)
             | Self::AuthPage(_)

@@ -8,6 +8,7 @@
 mod account;
 mod answer;
 mod as_sent;
+mod asks;
 mod body;
 mod closed;
 mod conceal;

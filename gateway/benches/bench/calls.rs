@@ -11,19 +11,18 @@
 //! All in this process, on one thread, in turn, so that a disturbance of the
 //! machine disturbs each of them alike.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use hapta::exchange::{Client, Exchange};
+use hapta::exchange::Exchange;
 use hapta::operation::Operation;
 use hapta::principal::{Principal, Token, Vouched};
 use hapta::record::{Records, Shape};
 use hapta::rules::{Dossier, Engine, Exposed, Generation, Leaving, Limits, Settings, Source};
 use hapta::schema::Schema;
 use hapta::surface::Surface;
-use http::{HeaderMap, Method};
+use http::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -192,15 +191,8 @@ pub(crate) fn exchange(
     ensure!(collection.is_some(), "no collection is behind {path}");
     Ok(Arc::new(Exchange {
         operation: Operation::parse(method, path, None, &Surface::default())?.operation,
-        expanded: Vec::new(),
         collection: collection.cloned(),
         principal,
-        client: Client {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            headers: HeaderMap::new(),
-            wants_file: false,
-            surface: Arc::default(),
-        },
-        received_ms: 0,
+        ..Exchange::nothing()
     }))
 }

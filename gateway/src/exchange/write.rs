@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::value;
+use super::{Upload, value};
 use crate::schema::{Collection, CollectionKind, FieldKind};
 
 /// A key of a body: a field's name and what is done to the field.
@@ -113,13 +113,13 @@ pub fn check_record_body(
     }
 }
 
-/// The bare names of the fields that a body changes, sorted, each once.
+/// The bare names of the fields that a body and its files change, sorted, each once.
 #[must_use]
-pub fn changes(body: &Map<String, Value>) -> Vec<String> {
-    let mut names: Vec<String> = body
-        .keys()
-        .map(|key| FieldKey::parse(key).base.to_owned())
-        .collect();
+pub fn changes(body: Option<&Map<String, Value>>, uploads: &[Upload]) -> Vec<String> {
+    let keys = body.into_iter().flat_map(Map::keys);
+    let bases = keys.map(|key| FieldKey::parse(key).base);
+    let bases = bases.chain(uploads.iter().map(Upload::field));
+    let mut names: Vec<String> = bases.map(str::to_owned).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -390,6 +390,15 @@ mod tests {
     #[test]
     fn changes_are_bare_names() {
         let body = json!({"n+": 1, "b": 2, "+a": 3, "n": 4});
-        assert_eq!(changes(body.as_object().unwrap()), ["a", "b", "n"]);
+        let file = |key: &str| Upload {
+            key: key.to_owned(),
+            name: "a.png".to_owned(),
+            size: 1,
+            media_type: "image/png".to_owned(),
+        };
+        let uploads = [file("photos+"), file("+b")];
+        let changed = changes(body.as_object(), &uploads);
+        assert_eq!(changed, ["a", "b", "n", "photos"]);
+        assert_eq!(changes(None, &[]), [""; 0]);
     }
 }

@@ -19,6 +19,8 @@ pub enum OperationKind {
     Update,
     /// The end of a record.
     Delete,
+    /// Several writes, all of them or none.
+    Batch,
     /// How one may log in.
     AuthMethods,
     /// A login by password.
@@ -54,6 +56,8 @@ pub enum OperationKind {
     Realtime,
     /// What a stream is to tell.
     Subscribe,
+    /// A token for files that not everybody may see.
+    FileToken,
     /// A file of a record.
     Download,
     /// Whether PocketBase is up.
@@ -80,6 +84,7 @@ impl OperationKind {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Batch => "batch",
             Self::AuthMethods => "authMethods",
             Self::AuthWithPassword => "authWithPassword",
             Self::AuthWithOAuth2 => "authWithOAuth2",
@@ -96,6 +101,7 @@ impl OperationKind {
             Self::OAuth2Redirect => "oauth2Redirect",
             Self::Realtime => "realtime",
             Self::Subscribe => "subscribe",
+            Self::FileToken => "fileToken",
             Self::Download => "download",
             Self::Health => "health",
             Self::Superuser => "superuser",

@@ -159,6 +159,14 @@ fn served(
             let query = RecordQuery::take(pairs)?;
             return Ok(Operation::Health { query });
         }
+        OperationKind::Batch => {
+            let query = RecordQuery::take(pairs)?;
+            return Ok(Operation::Batch { query });
+        }
+        OperationKind::FileToken => {
+            let query = RecordQuery::take(pairs)?;
+            return Ok(Operation::FileToken { query });
+        }
         OperationKind::OAuth2Redirect => {
             let by_query = (names.route.method == "GET").then(|| OAuth2Return::take(pairs));
             return Ok(Operation::OAuth2Redirect(by_query));

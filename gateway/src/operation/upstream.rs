@@ -30,6 +30,8 @@ impl Operation {
             | Self::Static(_) => Method::GET,
             Self::Auth(request) if request.action == AuthAction::Methods => Method::GET,
             Self::Create { .. }
+            | Self::Batch { .. }
+            | Self::FileToken { .. }
             | Self::Auth(_)
             | Self::Impersonate { .. }
             | Self::OAuth2Redirect(None)
@@ -52,6 +54,8 @@ impl Operation {
         let auth = |action| api(&["collections", collection, action]);
         let line = match self {
             Self::Health { .. } => api(&["health"]),
+            Self::Batch { .. } => api(&["batch"]),
+            Self::FileToken { .. } => api(&["files", "token"]),
             Self::List { query, .. } => records().list(query),
             Self::Create { query, .. } => records().record(query),
             Self::View { id, query, .. } | Self::Update { id, query, .. } => {

@@ -129,6 +129,8 @@ async fn create(
         expanded: Vec::new(),
         principal: exchange.principal.clone(),
         client: exchange.client.clone(),
+        uploads: Vec::new(),
+        batch_index: None,
         received_ms: exchange.received_ms,
     });
     let generation = &in_force.generation;

@@ -66,8 +66,10 @@ pub(super) fn answer(
         | Operation::Create { .. }
         | Operation::Update { .. }
         | Operation::Delete { .. }
+        | Operation::Batch { .. }
         | Operation::Auth(_)
         | Operation::Impersonate { .. }
+        | Operation::FileToken { .. }
         | Operation::Download { .. }
         | Operation::Superuser(_)
         | Operation::Custom(_)

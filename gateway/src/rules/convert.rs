@@ -9,6 +9,7 @@ use super::bindings::hapta::rule::{json, records, types};
 use super::document::{self, MASK, Seen};
 use super::fault::{Denial, FieldError};
 use super::manifest::{Hooks, Manifest, Removal};
+use crate::exchange::Upload;
 use crate::filter::{FilterError, Parameter};
 use crate::operation::OperationKind;
 use crate::upstream::Standing;
@@ -107,6 +108,15 @@ pub(super) fn standing(standing: records::Standing) -> Standing {
     }
 }
 
+pub(super) fn upload(upload: &Upload) -> types::Upload {
+    types::Upload {
+        field: upload.field().to_owned(),
+        name: upload.name.clone(),
+        size: upload.size,
+        media_type: upload.media_type.clone(),
+    }
+}
+
 /// None for operations without a collection: no rule is asked about those.
 pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
     Some(match kind {
@@ -128,8 +138,10 @@ pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
         OperationKind::RequestEmailChange => types::Operation::RequestEmailChange,
         OperationKind::ConfirmEmailChange => types::Operation::ConfirmEmailChange,
         OperationKind::Impersonate => types::Operation::Impersonate,
+        OperationKind::FileToken => types::Operation::FileToken,
         OperationKind::Download => types::Operation::Download,
         OperationKind::Health
+        | OperationKind::Batch
         | OperationKind::OAuth2Redirect
         | OperationKind::Realtime
         | OperationKind::Subscribe
@@ -163,7 +175,8 @@ fn operation_kind(operation: types::Operation) -> Option<OperationKind> {
         types::Operation::ConfirmEmailChange => Some(OperationKind::ConfirmEmailChange),
         types::Operation::Impersonate => Some(OperationKind::Impersonate),
         types::Operation::Download => Some(OperationKind::Download),
-        types::Operation::FileToken | types::Operation::Subscribe | types::Operation::Event => None,
+        types::Operation::FileToken => Some(OperationKind::FileToken),
+        types::Operation::Subscribe | types::Operation::Event => None,
     }
 }
 

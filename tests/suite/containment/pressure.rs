@@ -1,21 +1,19 @@
 //! Loads that take from innocent rules what is theirs.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hapta::exchange::{Client, Exchange};
+use hapta::exchange::Exchange;
 use hapta::operation::Operation;
-use hapta::principal::Principal;
 use hapta::rules::{Dossier, Engine, Exposed, Generation, Limits, Settings, Source};
 use hapta::schema::Schema;
 use hapta::surface::Surface;
 use hapta_tests::demo::records;
 use hapta_tests::{PocketBase, Process, Program, Setup, eventually, root, rules};
-use http::{HeaderMap, Method};
+use http::Method;
 use serde_json::json;
 use toml::Table;
 
@@ -201,14 +199,6 @@ pub(crate) fn creation_of_a_post() -> Arc<Exchange> {
     Arc::new(Exchange {
         operation: asked.expect("an operation").operation,
         collection: schema.by_name("posts").cloned(),
-        expanded: Vec::new(),
-        principal: Principal::Guest,
-        client: Client {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            headers: HeaderMap::new(),
-            wants_file: false,
-            surface: Arc::default(),
-        },
-        received_ms: 0,
+        ..Exchange::nothing()
     })
 }

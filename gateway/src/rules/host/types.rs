@@ -100,8 +100,7 @@ impl types::HostRequest for CallState {
 
     fn batch_index(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<u32>> {
         self.count()?;
-        // Batches are not served yet.
-        Ok(None)
+        Ok(self.exchange.batch_index)
     }
 
     fn body(
@@ -120,13 +119,13 @@ impl types::HostRequest for CallState {
         let body = self
             .document(Place::Body)
             .and_then(|document| document.value().as_object());
-        Ok(body.map(exchange::write::changes).unwrap_or_default())
+        Ok(exchange::write::changes(body, &self.exchange.uploads))
     }
 
     fn uploads(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<Upload>> {
         self.count()?;
-        // Multipart bodies are not served yet.
-        Ok(Vec::new())
+        let uploads = self.exchange.uploads.iter();
+        Ok(uploads.map(convert::upload).collect())
     }
 
     async fn stored(

@@ -1,0 +1,180 @@
+//! What is asked, held against what there is: the collection that is named and
+//! exposed, where filter, sort and expand lead, and the body.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use http::HeaderMap;
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::trace::Trace;
+use super::{RequestBody, as_sent, body, reach};
+use crate::error::{BodyError, Error};
+use crate::exchange::{AsSent, Client, Held, hold_body};
+use crate::gateway::{Gateway, InForce};
+use crate::operation::Operation;
+use crate::principal::Principal;
+use crate::schema::{Collection, Schema};
+
+/// What an operation names, found in the schema and exposed.
+pub(super) struct Found {
+    pub(super) collection: Arc<Collection>,
+    /// The collections that its expand leads to.
+    pub(super) expanded: Vec<Arc<Collection>>,
+}
+
+/// A body that has arrived and fits.
+#[derive(Default)]
+pub(super) struct Sent {
+    pub(super) body: Option<Value>,
+    pub(super) as_sent: Option<AsSent>,
+}
+
+/// Somebody who asks for something.
+pub(super) struct Asks<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) in_force: &'a InForce,
+    pub(super) operation: &'a Operation,
+    pub(super) principal: &'a Principal,
+}
+
+impl Asks<'_> {
+    /// The collection that the operation names, and those that it leads to, if
+    /// this principal may ask about all that is named.
+    pub(super) fn reach(&self, schema: &Schema) -> Result<Option<Found>, Error> {
+        let Some(collection) = find(schema, self.in_force, self.operation)? else {
+            return Ok(None);
+        };
+        let by = reach::By {
+            in_force: self.in_force,
+            principal: self.principal,
+            denies: &self.gateway.denies(),
+        };
+        let expanded = reach::check(self.operation, &collection, schema, by)?;
+        Ok(Some(Found {
+            collection,
+            expanded,
+        }))
+    }
+
+    /// Reads the body, within its bounds.
+    pub(super) async fn read(
+        &self,
+        under_way: OwnedSemaphorePermit,
+        headers: &HeaderMap,
+        body: RequestBody,
+    ) -> Result<(OwnedSemaphorePermit, Sent), Error> {
+        let bound = self.gateway.server.max_body;
+        let reading = async {
+            Ok(if matches!(self.operation, Operation::Custom(_)) {
+                Sent {
+                    as_sent: Some(as_sent::read(headers, body, bound).await?),
+                    body: None,
+                }
+            } else {
+                Sent {
+                    body: body::read(self.operation, headers, body, bound).await?,
+                    as_sent: None,
+                }
+            })
+        };
+        aside(self.gateway, under_way, reading).await
+    }
+
+    /// Holds a body against what the operation names, looked up again: the body
+    /// took its time, and the newest picture counts.
+    pub(super) async fn hold(
+        &self,
+        found: Option<Found>,
+        sent: Sent,
+        client: &Client,
+        trace: &mut Trace<'_>,
+    ) -> Result<(Option<Found>, Sent), Error> {
+        let Some(body) = &sent.body else {
+            return Ok((found, sent));
+        };
+        let look = |schema: &Schema| {
+            let found = self.reach(schema)?;
+            let collection = found.as_ref().map(|found| found.collection.as_ref());
+            let held = hold_body(self.operation, collection, body.clone(), &client.surface);
+            Ok((found, held.map_err(BodyError::from)?))
+        };
+        let (mut found, mut held) = with_schema(self.gateway, look).await?;
+        if !held.unnamed.is_empty() {
+            // What is let in unnamed may be a field that is new.
+            let upstream = &self.gateway.upstream;
+            if let Some(newer) = upstream.refresh_schema(&upstream.schema()).await? {
+                (found, held) = look(&newer)?;
+            }
+        }
+        let Held { body, unnamed } = held;
+        trace.let_in(unnamed);
+        let body = Some(body);
+        Ok((found, Sent { body, ..sent }))
+    }
+}
+
+/// Looks something up in the schema; what is not there is looked for once more
+/// in a schema loaded anew.
+pub(super) async fn with_schema<T>(
+    gateway: &Gateway,
+    look: impl Fn(&Schema) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let schema = gateway.upstream.schema();
+    match look(&schema) {
+        Err(error) if error.is_mismatch() => {
+            match gateway.upstream.refresh_schema(&schema).await? {
+                Some(newer) => look(&newer),
+                None => Err(error),
+            }
+        }
+        found => found,
+    }
+}
+
+/// The collection that an operation names, if it is there and exposed.
+pub(super) fn find(
+    schema: &Schema,
+    in_force: &InForce,
+    operation: &Operation,
+) -> Result<Option<Arc<Collection>>, Error> {
+    let Some(named) = operation.collection() else {
+        return Ok(None);
+    };
+    let found = schema.find(named);
+    let is_superusers = found.is_some_and(|collection| collection.is_superusers());
+    if is_superusers && operation.auth_action().is_some() && !in_force.serving.superusers {
+        return Err(Error::SuperuserRoute);
+    }
+    let collection =
+        found.filter(|collection| in_force.generation.chain(&collection.name).is_some());
+    match collection {
+        Some(collection) => Ok(Some(Arc::clone(collection))),
+        None => Err(Error::NotExposed(named.as_str().to_owned())),
+    }
+}
+
+/// Takes a place among the requests under way.
+pub(super) fn enter(gateway: &Gateway) -> Result<OwnedSemaphorePermit, Error> {
+    Arc::clone(&gateway.under_way)
+        .try_acquire_owned()
+        .map_err(|_| Error::Busy)
+}
+
+/// Waits for a body without a place among the requests under way: whoever
+/// sends slowly must not keep others out. What is there at once keeps its place.
+async fn aside<T>(
+    gateway: &Gateway,
+    under_way: OwnedSemaphorePermit,
+    reading: impl Future<Output = Result<T, BodyError>>,
+) -> Result<(OwnedSemaphorePermit, T), Error> {
+    let mut reading = std::pin::pin!(reading);
+    if let Some(read) = reading.as_mut().now_or_never() {
+        return Ok((under_way, read?));
+    }
+    drop(under_way);
+    let read = tokio::time::timeout(gateway.server.body_timeout, reading).await;
+    let read = read.map_err(|_| BodyError::Late)??;
+    Ok((enter(gateway)?, read))
+}
