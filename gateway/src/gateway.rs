@@ -19,11 +19,12 @@ use self::alarm::Faults;
 use self::candidate::{Candidate, check_collections};
 use self::keeping::Keeping;
 use crate::config::{Config, Server, Serving};
+use crate::locks::Locks;
 use crate::realtime::Realtime;
 use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
 use crate::state::{State, StateError};
-use crate::telemetry::{Log, Metrics, Observed};
+use crate::telemetry::{Log, Metrics, Observed, Stations};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// The gateway: everything that a request meets.
@@ -32,6 +33,8 @@ pub struct Gateway {
     pub upstream: Arc<Upstream>,
     /// Finds out who asks.
     pub sessions: Sessions,
+    /// Lets one write to a record after another.
+    pub locks: Arc<Locks>,
     /// Holds event streams.
     pub realtime: Realtime,
     /// Counts what the pipeline, the listeners and the reloads do.
@@ -142,6 +145,7 @@ impl Gateway {
         let log = Log::new(&config.log, state.as_deref().and_then(veil_key), &metrics);
         let gateway = Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
+            locks: Locks::new(config.writes.clone()),
             realtime: Realtime::new(config.pending_logins.clone()),
             upstream,
             metrics,
@@ -212,8 +216,11 @@ impl Gateway {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         let tallies = before.iter().cloned();
         let tallies = tallies.chain([in_force.generation.tallies()]).collect();
-        let streams = self.realtime.counts();
-        self.metrics.text(tallies, &in_force.generation, streams)
+        let stations = Stations {
+            streams: self.realtime.counts(),
+            locks: self.locks.counts(),
+        };
+        self.metrics.text(tallies, &in_force.generation, stations)
     }
 
     /// The generation that commands pinned.

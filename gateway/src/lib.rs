@@ -5,14 +5,15 @@
 //! A request comes through a door ([`doors`]) and takes one path, in
 //! [`pipeline`]: permit → fetch → release. On the way it meets the stations,
 //! which do not know each other: [`sessions`] says who asks, [`rules`] judges,
-//! [`realtime`] holds event streams. [`upstream`] is the one way to PocketBase.
+//! [`locks`] lets one write to a record after another, [`realtime`] holds event
+//! streams. [`upstream`] is the one way to PocketBase.
 //!
 //! # The modules, in reading order
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
 //!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`], [`pages`]
 //! - under the stations: [`upstream`]; [`state`], the folder of what outlives the gateway
-//! - the stations: [`sessions`], [`rules`], [`realtime`]
+//! - the stations: [`sessions`], [`locks`], [`rules`], [`realtime`]
 //! - the conductor: [`gateway`], [`pipeline`]
 //! - the doors: [`doors`]
 //! - the edge: [`error`], [`config`], [`server`], [`admin`], [`telemetry`], [`cli`]
@@ -46,6 +47,7 @@ pub mod surface;
 pub mod state;
 pub mod upstream;
 
+pub mod locks;
 pub mod realtime;
 pub mod rules;
 pub mod sessions;

@@ -4,6 +4,7 @@
 //! Names only: a spelling with two readings (a key twice, a bad escape, an
 //! unclean path) is refused whatever stands here.
 
+mod batch;
 mod logins;
 mod pattern;
 mod unnamed;
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 
 use http::HeaderName;
 
+pub use batch::Batch;
 pub use logins::{Logins, ProviderTokens, TakenEmail};
 pub use pattern::{CustomRoute, PathPattern, PatternError};
 pub use unnamed::{Unnamed, is_plain};
@@ -29,6 +31,8 @@ pub struct Surface {
     pub auth_pages: bool,
     /// What logins tell, and where they lead.
     pub logins: Logins,
+    /// What a batch may have.
+    pub batch: Batch,
     /// The paths of PocketBase's public folder that are served.
     pub files: Vec<PathPattern>,
 }

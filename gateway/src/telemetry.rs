@@ -10,8 +10,8 @@ mod metrics;
 mod observed;
 mod rules;
 mod security;
+mod stations;
 mod stream;
-mod streams;
 mod veil;
 
 pub use decisions::{Decision, Note, RuleCost, Verdict};
@@ -23,6 +23,7 @@ pub use metrics::{
 };
 pub use observed::{Noted, Observed};
 pub use security::{SecurityEvent, SecurityKind};
+pub use stations::Stations;
 pub use veil::{Telling, Veil};
 
 use std::io::IsTerminal;

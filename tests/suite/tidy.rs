@@ -30,7 +30,7 @@ const LAYERS: &[Layer] = &[
         among_themselves: false,
     },
     Layer {
-        modules: &["sessions", "limits", "rules", "cache", "realtime"],
+        modules: &["sessions", "limits", "locks", "rules", "cache", "realtime"],
         among_themselves: false,
     },
     Layer {

@@ -2,6 +2,7 @@
 //! code; `hapta.example.toml` has every key with its explanation.
 
 mod logins;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub(super) use logins::{Logins, ProviderTokens, TakenEmail};
+pub(super) use writes::{Batch, Writes};
 
 use crate::gateway::AlarmSettings;
 use crate::operation::{ExpandBounds, OperationKind};
@@ -29,6 +31,10 @@ pub(super) struct File {
     pub(super) sessions: Sessions,
     #[serde(default)]
     pub(super) logins: Logins,
+    #[serde(default)]
+    pub(super) writes: Writes,
+    #[serde(default)]
+    pub(super) batch: Batch,
     #[serde(default)]
     pub(super) superusers: Superusers,
     #[serde(default)]

@@ -6,7 +6,7 @@ use http::HeaderName;
 use super::{ConfigError, invalid, raw};
 use crate::operation::{ExpandBounds, Route};
 use crate::sessions::BadToken;
-use crate::surface::{Compat, CustomRoute, Logins, Mode, PathPattern, Surface, is_plain};
+use crate::surface::{Batch, Compat, CustomRoute, Logins, Mode, PathPattern, Surface, is_plain};
 
 /// More of either is a mistake: every one is compared with every request.
 const MOST: usize = 200;
@@ -47,20 +47,17 @@ pub(super) fn resolve(
     for (key, names) in [
         ("compat.routes", &compat.routes),
         ("compat.query", &compat.query),
-        ("compat.headers", &compat.headers),
         ("compat.body", &compat.body),
         ("compat.answer", &compat.answer),
         ("pages.files", &pages.files),
     ] {
-        if names.len() > MOST {
-            return Err(invalid(key, format!("names more than {MOST}")));
-        }
+        few(key, names)?;
     }
     Ok(Surface {
         compat: Compat {
             routes: each("compat.routes", &compat.routes, route)?,
             query: each("compat.query", &compat.query, query)?,
-            headers: each("compat.headers", &compat.headers, header)?,
+            headers: headers("compat.headers", &compat.headers)?,
             body: each("compat.body", &compat.body, key)?,
             answer: each("compat.answer", &compat.answer, key)?,
         },
@@ -71,8 +68,15 @@ pub(super) fn resolve(
         dashboard: pages.dashboard == raw::Switch::On,
         auth_pages: pages.auth == raw::Switch::On,
         logins: Logins::default(),
+        batch: Batch::default(),
         files: each("pages.files", &pages.files, file)?,
     })
+}
+
+/// Headers that the gateway neither writes itself nor keeps.
+pub(super) fn headers(key: &str, names: &[String]) -> Result<Vec<HeaderName>, ConfigError> {
+    few(key, names)?;
+    each(key, names, header)
 }
 
 pub(super) fn expand(raw: &raw::Expand) -> Result<ExpandBounds, ConfigError> {
@@ -91,6 +95,13 @@ pub(super) fn expand(raw: &raw::Expand) -> Result<ExpandBounds, ConfigError> {
         depth: raw.depth,
         many: raw.many,
     })
+}
+
+fn few(key: &str, names: &[String]) -> Result<(), ConfigError> {
+    if names.len() > MOST {
+        return Err(invalid(key, format!("names more than {MOST}")));
+    }
+    Ok(())
 }
 
 /// Resolves each entry of a list; the failure names the entry.

@@ -321,6 +321,20 @@ fn pending_logins_are_bounded_in_number_and_in_time() {
     refuses("[logins]\npending_long = 1", "unknown field `pending_long`");
 }
 
+#[test]
+fn writes_wait_and_batches_have_parts_within_bounds() {
+    let config = parse("[batch]\nparts = 3\nheaders = [\"X-Tenant\"]").unwrap();
+    let batch = &config.serving.surface.batch;
+    assert_eq!((batch.parts, batch.headers.len()), (3, 1));
+    refuses("[batch]\nparts = 0", "batch.parts: must be from 1 to 1000");
+    refuses(
+        "[batch]\nheaders = [\"Authorization\"]",
+        "batch.headers: \"Authorization\"",
+    );
+    refuses("[writes]\nwait = \"0s\"", "writes.wait: must be from");
+    refuses("[writes]\nwaiting = 1000001", "writes.waiting: must be");
+}
+
 const EXAMPLE: &str = include_str!("../../hapta.example.toml");
 
 #[test]
@@ -331,6 +345,7 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.admin, default.admin);
     assert_eq!(example.sessions, default.sessions);
     assert_eq!(example.pending_logins, default.pending_logins);
+    assert_eq!(example.writes, default.writes);
     assert_eq!(example.instances, default.instances);
     assert_eq!(example.watch, default.watch);
     assert_eq!(example.log, default.log);

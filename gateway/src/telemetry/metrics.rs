@@ -10,8 +10,7 @@ use prometheus_client::registry::Registry;
 use super::log;
 use super::rules::RuleCalls;
 use super::security::SecurityKind;
-use super::streams;
-use crate::realtime::Counts;
+use super::stations::{self, Stations};
 use crate::rules::{Generation, Tallies};
 
 /// The metrics of one gateway.
@@ -119,9 +118,14 @@ pub struct SecurityLabels {
 
 impl Metrics {
     /// All metrics in the text format of Prometheus, with those that rules and
-    /// what belongs to them, and event streams, keep by themselves.
+    /// what belongs to them, and other stations, keep by themselves.
     #[must_use]
-    pub fn text(&self, tallies: Vec<Tallies>, generation: &Generation, streams: Counts) -> String {
+    pub fn text(
+        &self,
+        tallies: Vec<Tallies>,
+        generation: &Generation,
+        stations: Stations,
+    ) -> String {
         let mut registry = Registry::with_prefix("hapta");
         registry.register("exchanges", "Exchanges ended", self.exchanges.clone());
         registry.register(
@@ -166,7 +170,7 @@ impl Metrics {
             self.preflights.clone(),
         );
         register_rules(&mut registry, tallies, generation);
-        streams::register(&mut registry, streams);
+        stations::register(&mut registry, stations);
         registry.register(
             "log_lines_dropped",
             "Lines that did not get into a log",
