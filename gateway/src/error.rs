@@ -8,19 +8,24 @@
 //! can have such a name.
 
 mod body;
+mod told;
 
 use http::{HeaderName, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 pub use body::BodyError;
+pub use told::{Told, cut};
+
+use self::told::{denied, part, sentence, shape};
 
 use crate::deny::Deny;
 use crate::exchange::BodyMisfit;
 use crate::exchange::write::WriteError;
+use crate::locks::LockError;
 use crate::operation::OperationError;
 use crate::realtime::RealtimeError;
 use crate::record::ShapeError;
-use crate::rules::{Denial, Fault, RuleError};
+use crate::rules::{Fault, RuleError};
 use crate::schema::PathError;
 use crate::sessions::SessionError;
 use crate::surface::Unnamed;
@@ -75,6 +80,20 @@ pub enum Error {
         /// Only the first is told.
         problem: ReachProblem,
     },
+    /// Other writes to the same record take too long.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A part of a batch, for which nothing of the batch is done.
+    #[error("request {index} of the batch: {error}")]
+    Part {
+        /// From 0.
+        index: usize,
+        /// Why.
+        error: Box<Error>,
+    },
+    /// A batch that makes an account would tell whether its address is taken.
+    #[error("a sign-up can't be one of a batch here; send it by itself")]
+    SignUpInBatch,
     /// No event stream, or none to which it belongs.
     #[error(transparent)]
     Realtime(#[from] RealtimeError),
@@ -138,25 +157,15 @@ pub enum ReachProblem {
     TooWide(usize),
 }
 
-/// Characters of a message, and of a cause in the log.
-const ECHOED: usize = 300;
-
 /// What stands for a cause that is none of the client's business.
 const UNSAID: &str = "The gateway can't answer this request now.";
 
+/// What is told of a part of a batch that can't be judged after another.
+const CHAINED: &str =
+    "An earlier request of the batch changes what this one is judged by; send it by itself.";
+
 /// What stands for what an operator closed.
 const CLOSED: &str = "The operator of this service has closed this for now.";
-
-/// What the client is told.
-#[derive(Debug)]
-pub struct Told {
-    /// 400 to 599.
-    pub status: StatusCode,
-    /// `{status, message, data}`.
-    pub body: Value,
-    /// A word for logs and metrics.
-    pub code: String,
-}
 
 impl Error {
     /// Whether the schema may be out of date: worth one look before refusing.
@@ -177,6 +186,9 @@ impl Error {
             | Self::NotSuperuser
             | Self::Redirect
             | Self::Concealed(_)
+            | Self::SignUpInBatch
+            | Self::Lock(_)
+            | Self::Part { .. }
             | Self::Realtime(_)
             | Self::Session(_)
             | Self::Body(_)
@@ -200,6 +212,9 @@ impl Error {
         if let Self::Rule(RuleError::Denied { denial, .. }) = self {
             return denied(denial);
         }
+        if let Self::Part { index, error } = self {
+            return part(*index, error.told());
+        }
         let (status, code) = self.status_and_code();
         let message = match self {
             Self::Written(_) => {
@@ -207,6 +222,7 @@ impl Error {
             }
             Self::Late => "The gateway was too late; a write may have been done.".to_owned(),
             Self::Closed(_) => CLOSED.to_owned(),
+            Self::Rule(RuleError::Chained { .. }) => CHAINED.to_owned(),
             // What the client can't mend it need not know.
             Self::Rule(_) => UNSAID.to_owned(),
             _ if status.is_server_error() => UNSAID.to_owned(),
@@ -231,6 +247,10 @@ impl Error {
             Self::Redirect => (StatusCode::BAD_REQUEST, "redirect_url"),
             Self::Concealed(_) => (StatusCode::BAD_REQUEST, "sign_up_field"),
             Self::Session(error) => session(error),
+            Self::SignUpInBatch => (StatusCode::BAD_REQUEST, "sign_up_in_batch"),
+            Self::Lock(_) => (StatusCode::SERVICE_UNAVAILABLE, "record_busy"),
+            // As PocketBase has it, whatever the part is refused with.
+            Self::Part { .. } => (StatusCode::BAD_REQUEST, "batch"),
             Self::Realtime(error) => realtime(error),
             Self::Body(error) => error.status_and_code(),
             Self::Reach { problem, .. } => match problem {
@@ -302,6 +322,7 @@ fn rule(error: &RuleError) -> (StatusCode, &'static str) {
         // Told in the rule's own words: see `told`.
         RuleError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
         RuleError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "rule_busy"),
+        RuleError::Chained { .. } => (StatusCode::BAD_REQUEST, "batch_chained"),
         RuleError::Unexposed { .. } => (StatusCode::FORBIDDEN, "not_exposed"),
         RuleError::Faulted { fault, .. } => (fault_status(fault), fault.code()),
     }
@@ -318,6 +339,7 @@ fn fault_status(fault: &Fault) -> StatusCode {
         | Fault::UndeclaredField(_)
         | Fault::UndeclaredDrop
         | Fault::Host
+        | Fault::Chained
         | Fault::BadEdit(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -337,58 +359,10 @@ fn upstream(error: &UpstreamError) -> (StatusCode, &'static str) {
     }
 }
 
-fn denied(denial: &Denial) -> Told {
-    let status = StatusCode::from_u16(denial.status).unwrap_or(StatusCode::FORBIDDEN);
-    let mut data = Map::new();
-    for field in &denial.fields {
-        data.insert(
-            field.field.clone(),
-            json!({ "code": field.code, "message": field.message }),
-        );
-    }
-    data.insert(
-        "@rule".to_owned(),
-        json!({ "code": denial.code, "message": denial.message }),
-    );
-    let message = if denial.message.is_empty() {
-        "A rule refused the request."
-    } else {
-        &denial.message
-    };
-    Told {
-        status,
-        body: shape(status, message, &data.into()),
-        code: denial.code.clone(),
-    }
-}
-
-fn shape(status: StatusCode, message: &str, data: &Value) -> Value {
-    json!({ "status": status.as_u16(), "message": message, "data": data })
-}
-
-/// What is echoed of a request is a client's text: a bounded one.
-#[must_use]
-pub fn cut(text: &str) -> String {
-    match text.char_indices().nth(ECHOED) {
-        Some((at, _)) => format!("{}…", text.split_at(at).0),
-        None => text.to_owned(),
-    }
-}
-
-/// An error's text as PocketBase would put it: a capital and a full stop.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::FieldError;
+    use crate::rules::{Denial, FieldError};
 
     #[test]
     fn a_denial_speaks_in_the_rules_words() {

@@ -1,15 +1,18 @@
 //! One request as the gateway understands it: what is asked, of which
 //! collection, by whom, from where and when.
 
+pub mod batch;
 pub mod form;
 pub mod json;
 pub mod keys;
 pub mod media;
 pub mod token;
+mod touched;
 mod upload;
 mod value;
 pub mod write;
 
+pub use touched::Touched;
 pub use upload::Upload;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,10 +42,19 @@ pub struct Exchange {
     pub client: Client,
     /// The files that come with a write.
     pub uploads: Vec<Upload>,
-    /// The place in a batch, from 0; none outside one.
-    pub batch_index: Option<u32>,
+    /// Where in a batch it stands; none outside one.
+    pub batch: Option<InBatch>,
     /// When the request came in: milliseconds since 1970, UTC.
     pub received_ms: u64,
+}
+
+/// The place of a part in its batch.
+#[derive(Clone, Debug)]
+pub struct InBatch {
+    /// From 0.
+    pub index: u32,
+    /// What the parts before it change.
+    pub touched: Touched,
 }
 
 /// The other end of the connection.
@@ -168,7 +180,7 @@ impl Exchange {
                 surface: Arc::default(),
             },
             uploads: Vec::new(),
-            batch_index: None,
+            batch: None,
             received_ms: 0,
         }
     }

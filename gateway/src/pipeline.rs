@@ -9,12 +9,15 @@ mod account;
 mod answer;
 mod as_sent;
 mod asks;
+mod batch;
 mod body;
 mod closed;
 mod conceal;
 mod conditions;
+mod content;
 mod fetch;
 mod fill;
+mod locked;
 mod login;
 mod own;
 mod permit;
@@ -107,14 +110,18 @@ async fn answer(
     request: Request,
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
-    let permitted = permit::permit(gateway, request, trace).await?;
+    let mut permitted = permit::permit(gateway, request, trace).await?;
     if let Some(answer) = own::answer(gateway, &permitted, trace) {
         return answer;
     }
     // A login may make an account.
     let is_write = permitted.exchange().operation.is_write() || permitted.account().is_some();
-    let _forgetting = login::forgetting(gateway, &permitted);
-    let reply = fetch::fetch(gateway, &permitted)
+    let _forgetting: Vec<_> = permitted
+        .each()
+        .iter()
+        .filter_map(|each| login::forgetting(gateway, each))
+        .collect();
+    let reply = fetch::fetch(gateway, &mut permitted)
         .await
         .map_err(|error| match error {
             // Only what never got there was certainly not done.

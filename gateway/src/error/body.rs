@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::exchange::BodyMisfit;
+use crate::exchange::batch::BatchError;
 use crate::exchange::form::FormError;
 use crate::exchange::json::JsonError;
 use crate::exchange::media::MediaError;
@@ -43,6 +44,9 @@ pub enum BodyError {
     /// No form, or one with two meanings, or with a file.
     #[error(transparent)]
     Form(#[from] FormError),
+    /// No batch, or a part of one that is none.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// Not what the operation takes.
     #[error(transparent)]
     Misfit(#[from] BodyMisfit),
@@ -62,6 +66,7 @@ impl BodyError {
             Self::Misfit(BodyMisfit::NoObject) | Self::Json(_) => {
                 (StatusCode::BAD_REQUEST, "body_json")
             }
+            Self::Batch(_) => (StatusCode::BAD_REQUEST, "body_batch"),
             Self::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
             Self::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
             Self::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_)) | Self::Twice(_) => {

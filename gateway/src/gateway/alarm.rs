@@ -194,7 +194,7 @@ fn is_of_the_rule(fault: &Fault) -> bool {
         | Fault::UndeclaredField(_)
         | Fault::UndeclaredDrop
         | Fault::BadEdit(_) => true,
-        Fault::Deadline | Fault::Host | Fault::Pool => false,
+        Fault::Deadline | Fault::Host | Fault::Pool | Fault::Chained => false,
     }
 }
 

@@ -24,7 +24,7 @@ use crate::upstream::{Reply, UpstreamError};
 pub(super) struct Account {
     word: Word,
     /// The login as it goes to PocketBase, with the account's fields.
-    login: Value,
+    login: Arc<Value>,
     /// What rules counted for it counts unless it is known that none was made.
     dossier: Arc<Dossier>,
 }
@@ -97,7 +97,7 @@ pub(super) async fn judge(
     }
     Ok(Account {
         word,
-        login,
+        login: Arc::new(login),
         dossier: own,
     })
 }
@@ -130,7 +130,7 @@ async fn create(
         principal: exchange.principal.clone(),
         client: exchange.client.clone(),
         uploads: Vec::new(),
-        batch_index: None,
+        batch: None,
         received_ms: exchange.received_ms,
     });
     let generation = &in_force.generation;
@@ -144,8 +144,8 @@ async fn create(
 
 impl Account {
     /// The login as it goes to PocketBase.
-    pub(super) fn login(&self) -> &Value {
-        &self.login
+    pub(super) fn login(&self) -> Arc<Value> {
+        Arc::clone(&self.login)
     }
 
     /// The login goes to PocketBase now.

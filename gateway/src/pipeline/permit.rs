@@ -8,17 +8,19 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::account::{self, Account};
 use super::asks::{Asks, Found, Sent, enter, find, with_schema};
+use super::batch::{Outer, Writes};
+use super::content::Content;
 use super::trace::Trace;
-use super::{Request, closed, conceal, conditions};
+use super::{Request, batch, closed, conceal, conditions, locked};
 use crate::error::Error;
 use crate::exchange::{AsSent, Client, Exchange};
 use crate::filter::Filter;
 use crate::gateway::{Gateway, InForce};
+use crate::locks::Held;
 use crate::operation::{Asked, AuthAction, Operation};
 use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
 use crate::sessions::{Admits, SessionError};
-use crate::upstream::Payload;
 
 /// A request that the rules have let pass. Its fields are private to this file:
 /// nothing but [`permit`] makes one.
@@ -29,13 +31,17 @@ pub struct Permitted {
     /// As edited by the rules.
     body: Option<Arc<Value>>,
     /// For a route that is let in as it is, and that no rule judges.
-    as_sent: Option<AsSent>,
+    as_sent: Option<Arc<AsSent>>,
     /// To be joined by `&&` onto the client's filter.
     narrowing: Option<Filter>,
     /// For a login that may make one.
     account: Option<Account>,
-    /// A place among the requests under way.
-    _under_way: OwnedSemaphorePermit,
+    /// The writes of a batch.
+    parts: Vec<Permitted>,
+    /// The records that are written to, until PocketBase has answered.
+    held: Option<Held>,
+    /// A place among the requests under way; a part of a batch is in its batch's.
+    under_way: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Takes a request through everything that must be known before it may be sent.
@@ -102,24 +108,69 @@ pub(super) async fn permit(
         principal,
         client,
         uploads: Vec::new(),
-        batch_index: None,
+        batch: None,
         received_ms: now_ms(),
     });
-    judge(gateway, in_force, (exchange, sent), under_way, trace).await
+    let permitted = if matches!(exchange.operation, Operation::Batch { .. }) {
+        permit_batch(gateway, in_force, (exchange, sent), trace).await?
+    } else {
+        let collection = exchange.collection.as_deref();
+        let key = collection.and_then(|collection| {
+            locked::record(&exchange.operation, collection, sent.body.as_ref())
+        });
+        let held = locked::hold(gateway, key.into_iter().collect()).await?;
+        let judged = judge(gateway, &in_force, (exchange, sent), trace).await?;
+        Permitted { held, ..judged }
+    };
+    Ok(Permitted {
+        under_way: Some(Arc::new(under_way)),
+        ..permitted
+    })
+}
+
+/// Takes each part of a batch through the same.
+async fn permit_batch(
+    gateway: &Gateway,
+    in_force: Arc<InForce>,
+    (exchange, sent): (Arc<Exchange>, Sent),
+    trace: &mut Trace<'_>,
+) -> Result<Permitted, Error> {
+    let outer = Outer {
+        gateway,
+        in_force: &in_force,
+        exchange: &exchange,
+    };
+    let Writes { parts, body, held } = batch::permit(&outer, sent, trace).await?;
+    let dossier = Arc::new(
+        in_force
+            .generation
+            .dossier(&trace.id, Arc::clone(&gateway.upstream)),
+    );
+    Ok(Permitted {
+        exchange,
+        in_force,
+        dossier,
+        body: Some(Arc::new(body)),
+        as_sent: None,
+        narrowing: None,
+        account: None,
+        parts,
+        held,
+        under_way: None,
+    })
 }
 
 /// Asks the rules, the last step on the way in.
-async fn judge(
+pub(super) async fn judge(
     gateway: &Gateway,
-    in_force: Arc<InForce>,
+    in_force: &Arc<InForce>,
     (exchange, mut sent): (Arc<Exchange>, Sent),
-    under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
     closed::exchange(gateway, &exchange)?;
     let generation = &in_force.generation;
     let dossier = Arc::new(generation.dossier(&trace.id, Arc::clone(&gateway.upstream)));
-    trace.dossier = Some(Arc::clone(&dossier));
+    trace.dossiers.push(Arc::clone(&dossier));
     let is_oauth2 = exchange.operation.auth_action() == Some(AuthAction::WithOAuth2);
     let fields = if is_oauth2 {
         account::take_fields(&mut sent.body)
@@ -127,7 +178,7 @@ async fn judge(
         None
     };
     if let Some(body) = sent.body.as_ref().filter(|_| !is_oauth2) {
-        conceal::check_fields(&in_force, &exchange, body)?;
+        conceal::check_fields(in_force, &exchange, body)?;
     }
     let Passed {
         mut body,
@@ -149,22 +200,24 @@ async fn judge(
     let account = if is_oauth2 {
         // What rules put there is what is to be created.
         let fields = account::take_fields(&mut body).or(fields);
-        account::check_redirect(&in_force, body.as_ref())?;
+        account::check_redirect(in_force, body.as_ref())?;
         let login = body.get_or_insert_default();
-        Some(account::judge(&in_force, &exchange, &dossier, (login, fields)).await?)
+        Some(account::judge(in_force, &exchange, &dossier, (login, fields)).await?)
     } else {
         None
     };
     let body = body.map(Arc::new);
     Ok(Permitted {
         exchange,
-        in_force,
+        in_force: Arc::clone(in_force),
         dossier,
         body,
-        as_sent: sent.as_sent,
+        as_sent: sent.as_sent.map(Arc::new),
         narrowing,
         account,
-        _under_way: under_way,
+        parts: Vec::new(),
+        held: None,
+        under_way: None,
     })
 }
 
@@ -253,16 +306,38 @@ impl Permitted {
         &self.dossier
     }
 
+    /// The writes of a batch; none of any other request.
+    pub(super) fn parts(&self) -> &[Permitted] {
+        &self.parts
+    }
+
+    /// The writes of a batch, or the one request that it is.
+    pub(super) fn each(&self) -> &[Permitted] {
+        if self.parts.is_empty() {
+            std::slice::from_ref(self)
+        } else {
+            &self.parts
+        }
+    }
+
     /// The body as it goes to PocketBase.
-    pub(super) fn payload(&self) -> Payload<'_> {
+    pub(super) fn content(&self) -> Content {
         if let Some(account) = &self.account {
-            return Payload::Json(account.login());
+            return Content::Json(account.login());
         }
         match (&self.body, &self.as_sent) {
-            (_, Some(as_sent)) => Payload::AsSent(as_sent),
-            (Some(body), None) => Payload::Json(body),
-            (None, None) => Payload::None,
+            (_, Some(as_sent)) => Content::AsSent(Arc::clone(as_sent)),
+            (Some(body), None) => Content::Json(Arc::clone(body)),
+            (None, None) => Content::None,
         }
+    }
+
+    /// What must not be given up before PocketBase has answered: the records that are
+    /// written to, and the place among the requests under way. None where no record
+    /// is locked.
+    pub(super) fn take_held(&mut self) -> Option<(Held, Option<Arc<OwnedSemaphorePermit>>)> {
+        let held = self.held.take()?;
+        Some((held, self.under_way.clone()))
     }
 
     /// The operation as it goes to PocketBase: narrowed, where rules narrowed it.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Response;
 use super::answer;
+use super::batch;
 use super::closed;
 use super::conceal::{self, Concealed};
 use super::fill;
@@ -30,6 +31,9 @@ pub(super) async fn release(
     reply: Reply,
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
+    if !permitted.parts().is_empty() {
+        return batch::release(gateway, permitted, reply, trace).await;
+    }
     let exchange = Arc::clone(permitted.exchange());
     login::forget_former(gateway, &exchange, &reply);
     let reply = match permitted.take_account() {
@@ -48,16 +52,14 @@ pub(super) async fn release(
             })
         }
         Reply::Refused { status, body } => Ok(Response::json(status, &body)),
-        Reply::Empty { status } => match conclude(&permitted, status, None).await {
-            // It is done already: a refusal now must not look like "not done".
-            Err(error) if exchange.operation.is_write() => {
-                trace.withhold(&error);
-                Ok(Response::empty(status))
-            }
-            concluded => concluded
-                .map(|_| Response::empty(status))
-                .map_err(Error::from),
-        },
+        Reply::Empty { status } if exchange.operation.is_write() => {
+            nothing(&permitted, status, trace).await;
+            Ok(Response::empty(status))
+        }
+        Reply::Empty { status } => {
+            conclude(&permitted, status, None).await?;
+            Ok(Response::empty(status))
+        }
         Reply::File(mut file) => {
             conclude(&permitted, file.status, None).await?;
             let kind = exchange.operation.kind();
@@ -109,20 +111,7 @@ async fn json(
             reveal(permitted, status, records).await?
         }
         (Answer::Auth, _) => logged_in(gateway, permitted, (status, body), trace).await?,
-        (Answer::Record, _) => {
-            let name = name_of(&body);
-            let records = match one_record(gateway, permitted, body, trace).await {
-                Err(error) if operation.is_write() => return Err(Error::Written(Box::new(error))),
-                records => records?,
-            };
-            match reveal(permitted, status, records).await {
-                Err(error) if operation.is_write() => {
-                    trace.withhold(&error);
-                    return Ok(stands(name, &error));
-                }
-                revealed => revealed?,
-            }
-        }
+        (Answer::Record, _) => return record(gateway, permitted, (status, body), trace).await,
         _ => {
             answer::hold_object(kind, status, &body)?;
             let mut body = body;
@@ -142,6 +131,41 @@ async fn json(
         }
     }
     Ok(answer)
+}
+
+/// Releases the one record of an answer.
+pub(super) async fn record(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    (status, body): (StatusCode, Value),
+    trace: &mut Trace<'_>,
+) -> Result<Value, Error> {
+    let operation = &permitted.exchange().operation;
+    let name = name_of(&body);
+    let records = match one_record(gateway, permitted, body, trace).await {
+        Err(error) if operation.is_write() => return Err(Error::Written(Box::new(error))),
+        records => records?,
+    };
+    let revealed = match reveal(permitted, status, records).await {
+        Err(error) if operation.is_write() => {
+            trace.withhold(&error);
+            return Ok(stands(name, &error));
+        }
+        revealed => revealed?,
+    };
+    let mut answer = revealed.answer.unwrap_or(Value::Null);
+    if let Some(fields) = operation.fields() {
+        fields.pick(&mut answer);
+    }
+    Ok(answer)
+}
+
+/// Asks `after` about a write that answers nothing. It is done already: a refusal
+/// now must not look like "not done".
+pub(super) async fn nothing(permitted: &Permitted, status: StatusCode, trace: &mut Trace<'_>) {
+    if let Err(error) = conclude(permitted, status, None).await {
+        trace.withhold(&error);
+    }
 }
 
 /// Releases the answer of a login, a provider's tokens going past all rules.
@@ -253,7 +277,10 @@ fn name_of(record: &Value) -> Value {
 fn stands(mut name: Value, error: &RuleError) -> Value {
     let (code, message) = match error {
         RuleError::Denied { denial, .. } => (denial.code.as_str(), denial.message.as_str()),
-        RuleError::Faulted { .. } | RuleError::Busy { .. } | RuleError::Unexposed { .. } => (
+        RuleError::Faulted { .. }
+        | RuleError::Busy { .. }
+        | RuleError::Chained { .. }
+        | RuleError::Unexposed { .. } => (
             "rule_fault",
             "The record was written and can't be shown now.",
         ),

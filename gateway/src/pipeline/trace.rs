@@ -51,8 +51,11 @@ pub(super) struct Trace<'a> {
     pub(super) collection: Option<Arc<Collection>>,
     principal: Principal,
     pub(super) generation: u64,
-    /// Holds what rules noted and cost, whatever came of them.
-    pub(super) dossier: Option<Arc<Dossier>>,
+    /// Hold what rules noted and cost, whatever came of them: one, or one for each
+    /// part of a batch.
+    pub(super) dossiers: Vec<Arc<Dossier>>,
+    /// What the parts of a batch ask for.
+    parts: Vec<String>,
     /// What must not be in the line.
     secrets: Secrets,
     has_token: bool,
@@ -94,7 +97,8 @@ impl<'a> Trace<'a> {
             collection: None,
             principal: Principal::Guest,
             generation: 0,
-            dossier: None,
+            dossiers: Vec::new(),
+            parts: Vec::new(),
             secrets: Secrets::of_head(&request.headers, request.query.as_deref()),
             has_token: has_token(&request.headers),
             identity: None,
@@ -131,14 +135,32 @@ impl<'a> Trace<'a> {
 
     /// Takes down what of a body must not be in the line.
     pub(super) fn hears(&mut self, body: &Value) {
-        let Value::Object(body) = body else {
-            return;
-        };
         let masked = match (&self.collection, self.action) {
             (Some(collection), Some(_)) => Arc::clone(&collection.masked_of_logins),
             // A field of a record may have the name of a login's key.
             (Some(collection), None) => Arc::clone(&collection.masked),
             (None, _) => Route::secrets().into_iter().map(str::to_owned).collect(),
+        };
+        self.hears_but(&masked, body);
+        let identity = body.get("identity").or_else(|| body.get("email"));
+        self.identity = identity.and_then(Value::as_str).map(str::to_owned);
+    }
+
+    /// Takes down what a part of a batch asks for.
+    pub(super) fn has_part(&mut self, operation: &Operation, collection: Option<&Collection>) {
+        let kind = operation.kind();
+        let name = collection.map_or("", |collection| collection.name.as_str());
+        self.parts.push(format!("{name}:{kind}"));
+    }
+
+    /// Takes down what of the body of a part of a batch must not be in the line.
+    pub(super) fn hears_of_part(&mut self, collection: &Collection, body: &Value) {
+        self.hears_but(&collection.masked, body);
+    }
+
+    fn hears_but(&mut self, masked: &[String], body: &Value) {
+        let Value::Object(body) = body else {
+            return;
         };
         let account = body.get("createData").and_then(Value::as_object);
         for (key, value) in body.iter().chain(account.into_iter().flatten()) {
@@ -148,8 +170,6 @@ impl<'a> Trace<'a> {
                 self.secrets.add_all(value);
             }
         }
-        let identity = body.get("identity").or_else(|| body.get("email"));
-        self.identity = identity.and_then(Value::as_str).map(str::to_owned);
     }
 
     /// Takes down what of an answer must not be in the line: the tokens of a login.
@@ -211,11 +231,7 @@ impl<'a> Trace<'a> {
         };
         let told = error.told();
         self.count(error);
-        let rule = match error {
-            Error::Rule(error) => verdict::rule(error),
-            _ => None,
-        };
-        let rule = rule.map(str::to_owned);
+        let rule = verdict::rule_of(error).map(str::to_owned);
         if let Some(kind) = verdict::event(error, &told.code) {
             self.alarm = Some(Alarm {
                 kind,
@@ -236,7 +252,7 @@ impl<'a> Trace<'a> {
     /// Its line, with everything that is known.
     fn decision(&mut self, status: u16, ending: Ending, duration: Duration) -> Decision {
         let veil = self.gateway.log.veil();
-        let dossier = self.dossier.as_ref();
+        let dossier = self.whole();
         let notes = dossier.map(|dossier| dossier.take_notes());
         let note = |(key, value)| Note { key, value };
         let costs = dossier.map(|dossier| dossier.costs());
@@ -249,6 +265,7 @@ impl<'a> Trace<'a> {
                 .is_none()
                 .then(|| std::mem::take(&mut self.path)),
             operation: self.operation(),
+            parts: std::mem::take(&mut self.parts),
             collection: self.collection_name(),
             record: self.record(),
             principal: self.principal(),
@@ -268,6 +285,15 @@ impl<'a> Trace<'a> {
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             ..Decision::now()
         }
+    }
+
+    /// What rules noted and cost in all parts, in the first of them.
+    fn whole(&self) -> Option<&Dossier> {
+        let (first, others) = self.dossiers.split_first()?;
+        for other in others {
+            first.absorb(other);
+        }
+        Some(first)
     }
 
     fn event(&self, alarm: Alarm, status: u16) -> SecurityEvent {
@@ -331,7 +357,7 @@ impl Trace<'_> {
                 denied.get_or_create(&DeniedLabels { by }).inc();
             }
             // Whatever it was, it happened.
-            Error::Written(error) => self.count(error),
+            Error::Written(error) | Error::Part { error, .. } => self.count(error),
             _ => {}
         }
     }
@@ -430,6 +456,7 @@ fn refusal(error: &RuleError) -> (&str, &'static str) {
         RuleError::Denied { rule, .. } => (rule, "denied"),
         RuleError::Faulted { rule, fault } => (rule, fault.code()),
         RuleError::Busy { rule } => (rule, "busy"),
+        RuleError::Chained { rule } => (rule, "chained"),
         RuleError::Unexposed { .. } => ("", "unexposed"),
     }
 }

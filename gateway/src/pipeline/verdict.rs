@@ -11,6 +11,7 @@ const BY_OPERATOR: &str = "denied_by_operator";
 /// What came of an exchange that failed so.
 pub(super) fn of(error: &Error) -> Verdict {
     match error {
+        Error::Part { error, .. } => of(error),
         Error::Rule(RuleError::Denied { .. }) => Verdict::Denied,
         Error::Rule(RuleError::Faulted { .. } | RuleError::Busy { .. }) => Verdict::Faulted,
         Error::Session(SessionError::Upstream(_))
@@ -20,7 +21,9 @@ pub(super) fn of(error: &Error) -> Verdict {
         | Error::Written(_)
         | Error::Late
         | Error::Internal => Verdict::Failed,
-        Error::Rule(RuleError::Unexposed { .. })
+        Error::Rule(RuleError::Unexposed { .. } | RuleError::Chained { .. })
+        | Error::Lock(_)
+        | Error::SignUpInBatch
         | Error::Session(_)
         | Error::Operation(_)
         | Error::NotExposed(_)
@@ -38,11 +41,21 @@ pub(super) fn of(error: &Error) -> Verdict {
     }
 }
 
+/// The rule that a failure was, if it was one.
+pub(super) fn rule_of(error: &Error) -> Option<&str> {
+    match error {
+        Error::Rule(error) => rule(error),
+        Error::Part { error, .. } => rule_of(error),
+        _ => None,
+    }
+}
+
 /// The rule that it was, if it was one.
 pub(super) fn rule(error: &RuleError) -> Option<&str> {
     match error {
         RuleError::Denied { rule, .. }
         | RuleError::Faulted { rule, .. }
+        | RuleError::Chained { rule }
         | RuleError::Busy { rule } => Some(rule),
         RuleError::Unexposed { .. } => None,
     }
@@ -54,6 +67,7 @@ pub(super) fn event(error: &Error, code: &str) -> Option<SecurityKind> {
         Error::SuperuserRoute | Error::NotSuperuser => Some(SecurityKind::SuperuserRoute),
         Error::Session(error) => session(error),
         Error::Rule(error) => of_rule(error),
+        Error::Part { error, .. } => event(error, code),
         _ => (code == BY_OPERATOR).then_some(SecurityKind::Ban),
     }
 }
@@ -62,7 +76,10 @@ pub(super) fn event(error: &Error, code: &str) -> Option<SecurityKind> {
 pub(super) fn of_rule(error: &RuleError) -> Option<SecurityKind> {
     match error {
         RuleError::Faulted { .. } => Some(SecurityKind::RuleFault),
-        RuleError::Denied { .. } | RuleError::Busy { .. } | RuleError::Unexposed { .. } => None,
+        RuleError::Denied { .. }
+        | RuleError::Busy { .. }
+        | RuleError::Chained { .. }
+        | RuleError::Unexposed { .. } => None,
     }
 }
 

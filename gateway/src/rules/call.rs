@@ -378,9 +378,10 @@ impl Rule {
     }
 
     pub(super) fn faulted(&self, fault: Fault) -> RuleError {
-        RuleError::Faulted {
-            rule: self.name.clone(),
-            fault,
+        let rule = self.name.clone();
+        match fault {
+            Fault::Chained => RuleError::Chained { rule },
+            fault => RuleError::Faulted { rule, fault },
         }
     }
 }

@@ -33,6 +33,9 @@ pub enum Fault {
     /// The component has more parts than the pool has left.
     #[error("the pool has no room for the rule's component")]
     Pool,
+    /// In a batch the rule asked for what an earlier part changes.
+    #[error("the rule asked for a record that an earlier part of the batch changes")]
+    Chained,
     /// A body that the rule edited is no body for the operation any more.
     #[error("the rule left a body that can't be sent: {0}")]
     BadEdit(String),
@@ -87,6 +90,13 @@ pub enum RuleError {
         /// By name; the client is not told.
         rule: String,
     },
+    /// A rule needs to know what an earlier part of the same batch changes. Nobody is
+    /// to blame: the part can be sent by itself.
+    #[error("rule \"{rule}\" asked for a record that an earlier part of the batch changes")]
+    Chained {
+        /// By name; the client is not told.
+        rule: String,
+    },
     /// PocketBase answered with a record of a collection that nothing exposes.
     #[error("the answer holds a record of \"{collection}\", which is not exposed")]
     Unexposed {
@@ -97,7 +107,7 @@ pub enum RuleError {
 
 impl Fault {
     /// Every code there is.
-    pub(super) const CODES: [&str; 10] = [
+    pub(super) const CODES: [&str; 11] = [
         "rule_trap",
         "rule_cpu",
         "rule_deadline",
@@ -108,6 +118,7 @@ impl Fault {
         "rule_host",
         "rule_busy",
         "rule_edit",
+        "rule_chained",
     ];
 
     /// The word for metrics, and all that the client is told.
@@ -124,6 +135,7 @@ impl Fault {
             Self::Host => "rule_host",
             Self::Pool => "rule_busy",
             Self::BadEdit(_) => "rule_edit",
+            Self::Chained => "rule_chained",
         }
     }
 }
@@ -146,6 +158,7 @@ mod tests {
             Fault::UndeclaredDrop,
             Fault::Host,
             Fault::Pool,
+            Fault::Chained,
             Fault::BadEdit(text()),
         ] {
             assert!(Fault::CODES.contains(&fault.code()), "{fault:?}");

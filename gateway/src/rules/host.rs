@@ -17,7 +17,7 @@ use super::bindings;
 use super::document::Document;
 use super::fault::Fault;
 use super::{Dossier, Terms};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Touched};
 use crate::filter::Filter;
 
 /// Marks handles to documents; the handle's number is a `Place`.
@@ -195,6 +195,12 @@ impl CallState {
 
     pub(super) fn take_value(&mut self, place: Place) -> Option<(Value, Vec<String>)> {
         self.take(place).map(Document::into_parts)
+    }
+
+    /// Whether earlier parts of the batch change something so, if there is a batch.
+    fn is_touched(&self, so: impl FnOnce(&Touched) -> bool) -> bool {
+        let place = self.exchange.batch.as_ref();
+        place.is_some_and(|place| so(&place.touched))
     }
 
     /// Counts one call of the host.

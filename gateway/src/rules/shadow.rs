@@ -55,7 +55,10 @@ pub(super) fn before(
             Ok(Err(denial)) => tell(&seat, &dossier, &Ok(Some(denial))),
             Err(RuleError::Faulted { fault, .. }) => tell(&seat, &dossier, &Err(fault)),
             Err(
-                RuleError::Denied { .. } | RuleError::Busy { .. } | RuleError::Unexposed { .. },
+                RuleError::Denied { .. }
+                | RuleError::Busy { .. }
+                | RuleError::Chained { .. }
+                | RuleError::Unexposed { .. },
             ) => {}
         }
     });

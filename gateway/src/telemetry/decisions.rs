@@ -26,6 +26,9 @@ pub struct Decision {
     pub path: Option<String>,
     /// `none` where no operation was recognised.
     pub operation: &'static str,
+    /// What the parts of a batch ask for, as `posts:create`, up to the one that ended it.
+    #[serde(rename = "operation.parts", skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
     /// As the schema spells it.
     #[serde(
         rename = "operation.collection",

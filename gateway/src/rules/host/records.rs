@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::{CallState, DocumentHandle};
+use crate::exchange::Touched;
 use crate::filter::{Filter, FilterError};
 use crate::operation::{CollectionRef, ListQuery, Operation, RecordId, RecordQuery, Sort};
 use crate::rules::bindings::hapta::rule::json::Value;
@@ -33,6 +34,9 @@ impl records::Host for CallState {
             // No record has such an id.
             return Ok(Ok(None));
         };
+        if self.is_touched(|touched| touched.has_record(&collection, id.as_str())) {
+            return Err(crate::rules::Fault::Chained.into());
+        }
         let operation = match standing {
             Standing::Caller => Ok(Operation::View {
                 collection: CollectionRef::of(&collection.name),
@@ -66,7 +70,10 @@ impl records::Host for CallState {
             counts: false,
         };
         match self.asked(&collection, query, standing) {
-            Ok((collection, operation)) => self.record(standing, &collection, operation).await,
+            Ok((collection, operation)) => {
+                self.check_chain(&collection, &operation)?;
+                self.record(standing, &collection, operation).await
+            }
             Err(fault) => Ok(Err(fault)),
         }
     }
@@ -90,6 +97,7 @@ impl records::Host for CallState {
             Ok(asked) => asked,
             Err(fault) => return Ok(Err(fault)),
         };
+        self.check_chain(&collection, &operation)?;
         Ok(match self.ask(standing, &collection, operation).await {
             Ok(Found::Count(count)) => Ok(count),
             Ok(found) => Err(not_taken(&found)),
@@ -107,6 +115,25 @@ struct Query {
 }
 
 impl CallState {
+    /// What earlier parts of a batch change can't be searched: neither among its
+    /// own, nor by a path that may lead there.
+    fn check_chain(&self, collection: &Collection, asked: &Operation) -> wasmtime::Result<()> {
+        let Operation::List { query, .. } = asked else {
+            return Ok(());
+        };
+        let names = query.filter.iter().flat_map(Filter::identifiers);
+        let keys = query.sort.keys().iter().map(|key| key.path.as_str());
+        let mut paths = names.chain(keys);
+        let leads_away = paths.any(|path| leads_away(path) && !path.starts_with("@request.auth."));
+        let is_touched = |touched: &Touched| {
+            touched.has_some_of(collection) || leads_away && !touched.is_empty()
+        };
+        if self.is_touched(is_touched) {
+            return Err(crate::rules::Fault::Chained.into());
+        }
+        Ok(())
+    }
+
     /// The collection, if the rule may read it as it wants to.
     fn readable(&self, name: &str, standing: Standing) -> Result<Arc<Collection>, Fault> {
         let is_granted = standing == Standing::Caller || self.terms.powers.reads.contains(name);

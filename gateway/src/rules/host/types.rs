@@ -100,7 +100,7 @@ impl types::HostRequest for CallState {
 
     fn batch_index(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<u32>> {
         self.count()?;
-        Ok(self.exchange.batch_index)
+        Ok(self.exchange.batch.as_ref().map(|place| place.index))
     }
 
     fn body(
@@ -138,6 +138,9 @@ impl types::HostRequest for CallState {
         else {
             return Ok(Err(Fault::NotHere));
         };
+        if self.is_touched(|touched| touched.has_record(collection, id.as_str())) {
+            return Err(crate::rules::Fault::Chained.into());
+        }
         // Only who waited for somebody is not charged for the time.
         self.waited |= !self.dossier.knows_stored();
         let stored = self.dossier.stored(collection, id).await;

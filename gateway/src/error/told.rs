@@ -1,0 +1,91 @@
+//! What the client is told, in PocketBase's shape.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::rules::Denial;
+
+/// What the client is told.
+#[derive(Debug)]
+pub struct Told {
+    /// 400 to 599.
+    pub status: StatusCode,
+    /// `{status, message, data}`.
+    pub body: Value,
+    /// A word for logs and metrics.
+    pub code: String,
+}
+
+/// Characters of a message, and of a cause in the log.
+const ECHOED: usize = 300;
+
+/// The denial of a rule, in its own words.
+pub(super) fn denied(denial: &Denial) -> Told {
+    let status = StatusCode::from_u16(denial.status).unwrap_or(StatusCode::FORBIDDEN);
+    let mut data = Map::new();
+    for field in &denial.fields {
+        data.insert(
+            field.field.clone(),
+            json!({ "code": field.code, "message": field.message }),
+        );
+    }
+    data.insert(
+        "@rule".to_owned(),
+        json!({ "code": denial.code, "message": denial.message }),
+    );
+    let message = if denial.message.is_empty() {
+        "A rule refused the request."
+    } else {
+        &denial.message
+    };
+    Told {
+        status,
+        body: shape(status, message, &data.into()),
+        code: denial.code.clone(),
+    }
+}
+
+/// The refusal of a part, as PocketBase tells it. What the gateway can't do now is told
+/// as of any request: to try again may help.
+pub(super) fn part(index: usize, told: Told) -> Told {
+    if told.status.is_server_error() {
+        return told;
+    }
+    let reason = json!({
+        "code": "batch_request_failed",
+        "message": "Batch request failed.",
+        "response": told.body,
+    });
+    let requests: Map<String, Value> = [(index.to_string(), reason)].into_iter().collect();
+    let status = StatusCode::BAD_REQUEST;
+    let data = json!({ "requests": requests });
+    Told {
+        status,
+        body: shape(status, "Batch transaction failed.", &data),
+        code: told.code,
+    }
+}
+
+/// PocketBase's own.
+pub(super) fn shape(status: StatusCode, message: &str, data: &Value) -> Value {
+    json!({ "status": status.as_u16(), "message": message, "data": data })
+}
+
+/// What is echoed of a request is a client's text: a bounded one.
+#[must_use]
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(ECHOED) {
+        Some((at, _)) => format!("{}…", text.split_at(at).0),
+        None => text.to_owned(),
+    }
+}
+
+/// An error's text as PocketBase would put it: a capital and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
