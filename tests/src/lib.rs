@@ -9,7 +9,8 @@
 //! and [`Reply`] is what it gets; [`PocketBase`] starts the pinned binary on the
 //! demo's data in some 30 ms; [`RecordingProxy`] tells what reached it;
 //! [`StubUpstream`] stalls, cuts and lies; [`Program`] is the command in a process
-//! of its own; [`Browser`] runs what looks at pages. People and posts are in [`demo`].
+//! of its own; [`Browser`] runs what looks at pages. People and posts are in [`demo`], collections
+//! with files in [`albums`]; a [`Form`] brings such files.
 //!
 //! For logging in there is more: [`Mailbox`] is where PocketBase's mails arrive, [`Provider`] an OIDC
 //! provider with the browser to log in there, and [`WaysIn`] tells a PocketBase of both. They are programs
@@ -28,11 +29,13 @@
     reason = "what goes wrong here fails a test, and should say so at once"
 )]
 
+pub mod albums;
 mod browser;
 mod client;
 pub mod demo;
 mod events;
 mod eventually;
+mod form;
 mod gateway;
 mod mailbox;
 mod node;
@@ -51,6 +54,7 @@ pub use browser::Browser;
 pub use client::{Call, Client};
 pub use events::{Event, EventStream};
 pub use eventually::{PATIENCE, eventually};
+pub use form::Form;
 pub use gateway::{ADMIN_KEY, TestGateway};
 pub use mailbox::{Mail, Mailbox};
 pub use pocketbase::{

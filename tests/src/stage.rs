@@ -21,7 +21,11 @@ impl Stage {
 
     /// The same, where PocketBase has hooks or a public folder: see [`PocketBase::start_with`].
     pub async fn with_files(files: &[(&str, &str)], set_up: impl FnOnce(Setup) -> Setup) -> Self {
-        let pocketbase = PocketBase::start_with(files).await;
+        Self::before(PocketBase::start_with(files).await, set_up).await
+    }
+
+    /// The same before a PocketBase that is there already.
+    pub async fn before(pocketbase: PocketBase, set_up: impl FnOnce(Setup) -> Setup) -> Self {
         let proxy = RecordingProxy::before(pocketbase.address()).await;
         let gateway = set_up(Setup::before(proxy.address())).start().await;
         Self {
