@@ -16,7 +16,7 @@ use serde_json::json;
 pub use body::BodyError;
 pub use told::{Told, cut};
 
-use self::told::{denied, part, sentence, shape};
+use self::told::{batch, denied, part, sentence, shape};
 
 use crate::deny::Deny;
 use crate::exchange::BodyMisfit;
@@ -214,6 +214,11 @@ impl Error {
         }
         if let Self::Part { index, error } = self {
             return part(*index, error.told());
+        }
+        if let Self::Body(BodyError::Batch(error)) = self
+            && let Some(told) = batch(error)
+        {
+            return told;
         }
         let (status, code) = self.status_and_code();
         let message = match self {

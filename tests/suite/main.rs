@@ -16,6 +16,8 @@ mod addresses;
 mod admin;
 /// The page that PocketBase's mails and its OAuth2 redirect lead to, in a browser.
 mod auth_pages;
+/// Several writes in one request, all of them or none.
+mod batch;
 /// The types of bodies: a form is read as PocketBase reads it, or refused.
 mod bodies;
 /// The bounds of sizes and numbers, each at its edge.

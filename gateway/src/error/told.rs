@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::exchange::batch::BatchError;
 use crate::rules::Denial;
 
 /// What the client is told.
@@ -64,6 +65,29 @@ pub(super) fn part(index: usize, told: Told) -> Told {
         body: shape(status, "Batch transaction failed.", &data),
         code: told.code,
     }
+}
+
+/// How PocketBase tells that a batch has no parts, or too many.
+pub(super) fn batch(error: &BatchError) -> Option<Told> {
+    let problem = match error {
+        BatchError::Empty => json!({
+            "code": "validation_required",
+            "message": "Cannot be blank.",
+        }),
+        BatchError::TooMany(most) => json!({
+            "code": "validation_length_too_long",
+            "message": format!("The length must be no more than {most}."),
+            "params": { "max": most, "min": 0 },
+        }),
+        _ => return None,
+    };
+    let status = StatusCode::BAD_REQUEST;
+    let data = json!({ "requests": problem });
+    Some(Told {
+        status,
+        body: shape(status, "Invalid batch request data.", &data),
+        code: "body_batch".to_owned(),
+    })
 }
 
 /// PocketBase's own.

@@ -162,14 +162,10 @@ mod tests {
                 "/api/collections/users/auth-with-password".to_owned(),
             ),
             ("DELETE", "/api/collections/posts".to_owned()),
+            ("POST", "/api/batch".to_owned()),
         ] {
             check(method, &address, no_route);
         }
-        check(
-            "POST",
-            "/api/batch",
-            "this gateway does not serve the operation batch",
-        );
         let decoded = "the path is refused: nothing is decoded in the path of a part";
         check("POST", "/api/collections/%70osts/records", decoded);
         check("PATCH", &format!("{records}/%61bc"), decoded);

@@ -216,7 +216,7 @@ pub const ROUTES: &[Route] = routes! {
     "POST" "/api/collections/{collection}/records" "create" Anyone, RECORD, Takes::Record, Answer::Record, Served(Kind::Create), "records::what_is_created_through_the_gateway_is_in_pocketbase";
     "PATCH" "/api/collections/{collection}/records/{id}" "update" Anyone, RECORD, Takes::Record, Answer::Record, Served(Kind::Update), "records::an_update_changes_what_it_names_and_nothing_else";
     "DELETE" "/api/collections/{collection}/records/{id}" "delete" Anyone, NONE, Takes::Nothing, Answer::Nothing, Served(Kind::Delete), "records::what_is_deleted_through_the_gateway_is_gone";
-    "POST" "/api/batch" "batch" Anyone, FIELDS, Takes::Keys(&[BodyKey::of("requests", KeyKind::Parts)]), Answer::Batch, Served(Kind::Batch), "batch::what_is_sent_together_is_done_together";
+    "POST" "/api/batch" "batch" Anyone, FIELDS, Takes::Keys(&[BodyKey::of("requests", KeyKind::Parts)]), Answer::Batch, Served(Kind::Batch), "batch::writes_are_done_and_answered_in_their_order";
     // auth collections
     "GET" "/api/collections/{collection}/auth-methods" "authMethods" Anyone, FIELDS, Takes::Nothing, METHODS, Served(Kind::AuthMethods), "routes::what_has_a_fixed_shape_is_answered_in_it";
     "POST" "/api/collections/{collection}/auth-with-password" "authWithPassword" Anyone, LOGIN, PASSWORD, Answer::Auth, Served(Kind::AuthWithPassword), "records::a_login_through_the_gateway_is_a_login_of_pocketbase";

@@ -86,7 +86,7 @@ async fn other_records_do_not_wait() {
 #[tokio::test]
 async fn who_waits_for_a_record_does_not_wait_for_ever() {
     let stage =
-        albums::stage(|gateway| albums::open(gateway).also("[locks]\nwait = \"200ms\"")).await;
+        albums::stage(|gateway| albums::open(gateway).also("[writes]\nwait = \"200ms\"")).await;
     stage
         .direct()
         .post(&records(ALBUMS))
