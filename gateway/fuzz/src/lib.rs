@@ -18,9 +18,63 @@ mod source {
 
 pub use source::{exchange, filter, operation, principal, record, schema, surface};
 
-use http::Method;
-use operation::{CollectionRef, Operation};
-use surface::{Mode, PathPattern, Surface};
+use exchange::batch::{self, RawPart};
+use http::{HeaderName, Method};
+use operation::{CollectionRef, Operation, Part};
+use serde_json::Value;
+use surface::{Batch, Mode, PathPattern, Surface};
+
+/// Asserts that the parts of a batch are refused, or are writes of one record that
+/// have one spelling, and what PocketBase is sent of them has no second reading.
+///
+/// # Panics
+///
+/// When one has another.
+pub fn assert_batch(body: &Value) {
+    let bounds = Batch {
+        headers: vec![HeaderName::from_static("x-tenant")],
+        ..Batch::default()
+    };
+    let Ok(parts) = batch::parts(body.clone(), &bounds) else {
+        return;
+    };
+    assert!((1..=bounds.parts).contains(&parts.len()));
+    for part in parts {
+        let Ok(raw) = RawPart::read(part, &bounds) else {
+            continue;
+        };
+        assert!(raw.headers.keys().all(|name| bounds.headers.contains(name)));
+        for mode in [Mode::Enforce, Mode::Observe] {
+            let surface = Surface {
+                mode,
+                ..Surface::default()
+            };
+            if let Ok(part) = Part::parse(&raw.method, &raw.address, &surface) {
+                assert_part(part, &surface);
+            }
+        }
+    }
+}
+
+fn assert_part(part: Part, surface: &Surface) {
+    let operation = part.operation;
+    assert!(matches!(
+        operation,
+        Operation::Create { .. } | Operation::Update { .. } | Operation::Delete { .. }
+    ));
+    let name = operation.collection().map(CollectionRef::as_str);
+    let line = operation.upstream_path_and_query(name.unwrap_or_default());
+    let (path, query) = line.split_once('?').unwrap_or((&line, ""));
+    // PocketBase decodes nothing in the path, and takes the query for fields.
+    assert!(!path.contains('%'), "{line}");
+    let keys = form_urlencoded::parse(query.as_bytes());
+    let keys: Vec<_> = keys.map(|(key, _)| key.into_owned()).collect();
+    assert!(keys.is_empty() || keys == ["expand"], "{line}");
+    let method = operation.upstream_method();
+    let again = Part::parse(method.as_str(), &line, surface);
+    let again = again.map(|part| part.operation);
+    assert_eq!(again, Ok(without_fields(operation)), "{line}");
+}
 
 /// Asserts that a request line is refused or has one spelling, where little is
 /// served and where everything that can be is.
@@ -89,18 +143,19 @@ fn assert_one_spelling(operation: Operation, surface: &Surface) {
 /// What the client wants of the answer is never sent, and the first step of a
 /// login goes on in the body.
 fn without_fields(mut operation: Operation) -> Operation {
-    if let Operation::AuthWithPassword { mfa_id, .. } = &mut operation {
-        *mfa_id = None;
-    }
     match &mut operation {
         Operation::List { query, .. } => query.fields = None,
         Operation::Health { query }
         | Operation::View { query, .. }
         | Operation::Create { query, .. }
         | Operation::Update { query, .. }
-        | Operation::AuthMethods { query, .. }
-        | Operation::AuthWithPassword { query, .. }
-        | Operation::AuthRefresh { query, .. } => query.fields = None,
+        | Operation::Batch { query }
+        | Operation::FileToken { query }
+        | Operation::Impersonate { query, .. } => query.fields = None,
+        Operation::Auth(request) => {
+            request.query.fields = None;
+            request.mfa_id = None;
+        }
         _ => {}
     }
     operation
