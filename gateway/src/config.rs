@@ -15,6 +15,7 @@ mod rules;
 mod server;
 mod state;
 mod surface;
+mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{realtime, rules as rule_station, sessions, state as state_folder};
+use crate::{realtime, rules as rule_station, sessions, spool, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,8 @@ pub struct Config {
     pub sessions: sessions::Settings,
     /// Of logins at a provider that are under way, from `[logins]`.
     pub pending_logins: realtime::Settings,
+    /// From `[uploads]`.
+    pub uploads: spool::Settings,
     /// From `[rules]`, `[[rule]]`, `[collections]` and `superusers.judged`.
     pub rules: rule_station::Settings,
     /// How many calls of rules may run at once, over all.
@@ -162,6 +165,7 @@ impl Config {
                 bad_token: raw.sessions.bad_token.into(),
             },
             pending_logins: logins::pending(&raw.logins)?,
+            uploads: uploads::resolve(raw.uploads, folder)?,
             instances: rules::instances(&raw.rules)?,
             last_good: raw.rules.last_good,
             state: state::resolve(raw.state, folder)?,
@@ -208,6 +212,7 @@ impl Config {
             self.pending_logins != other.pending_logins,
             "logins.pending, logins.pending_per_address or logins.pending_for",
         );
+        note(self.uploads != other.uploads, "[uploads]");
         note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");
         note(

@@ -1,6 +1,7 @@
 //! One request as the gateway understands it: what is asked, of which
 //! collection, by whom, from where and when.
 
+pub mod files;
 pub mod form;
 pub mod json;
 pub mod keys;
@@ -10,6 +11,7 @@ mod upload;
 mod value;
 pub mod write;
 
+pub use files::{FilesError, Types, hold_uploads};
 pub use upload::Upload;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -22,6 +22,7 @@ use crate::config::{Config, Server, Serving};
 use crate::realtime::Realtime;
 use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
+use crate::spool::{SpoolError, Spools};
 use crate::state::{State, StateError};
 use crate::telemetry::{Log, Metrics, Observed};
 use crate::upstream::{Upstream, UpstreamError};
@@ -34,6 +35,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// Holds event streams.
     pub realtime: Realtime,
+    /// Keeps the files of uploads until they are sent on.
+    pub spools: Spools,
     /// Counts what the pipeline, the listeners and the reloads do.
     pub metrics: Metrics,
     /// Writes decisions and security events.
@@ -101,6 +104,9 @@ pub enum BuildError {
         /// Why the last good generation can't.
         last_good: Box<BuildError>,
     },
+    /// The folder that was named for the files of uploads can't be used.
+    #[error("uploads.folder: {0}")]
+    Spool(#[from] SpoolError),
     /// PocketBase didn't tell its collections.
     #[error("cannot read the collections: {0}")]
     Upstream(#[from] UpstreamError),
@@ -143,6 +149,7 @@ impl Gateway {
         let gateway = Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             realtime: Realtime::new(config.pending_logins.clone()),
+            spools: spools(&config).await?,
             upstream,
             metrics,
             log,
@@ -212,8 +219,8 @@ impl Gateway {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         let tallies = before.iter().cloned();
         let tallies = tallies.chain([in_force.generation.tallies()]).collect();
-        let streams = self.realtime.counts();
-        self.metrics.text(tallies, &in_force.generation, streams)
+        let counts = (self.realtime.counts(), self.spools.counts());
+        self.metrics.text(tallies, &in_force.generation, counts)
     }
 
     /// The generation that commands pinned.
@@ -301,6 +308,18 @@ impl InForce {
             generation,
             serving: config.serving.clone(),
         }
+    }
+}
+
+/// Where files wait. A folder that nobody named may be missing as long as no file comes.
+async fn spools(config: &Config) -> Result<Spools, SpoolError> {
+    let spools = Spools::new(config.uploads.clone());
+    match spools.check().await {
+        Err(error) if !config.uploads.is_named => {
+            tracing::warn!(%error, "uploads will be refused; uploads.folder names another folder");
+            Ok(spools)
+        }
+        checked => checked.map(|()| spools),
     }
 }
 

@@ -10,6 +10,7 @@ mod metrics;
 mod observed;
 mod rules;
 mod security;
+mod spools;
 mod stream;
 mod streams;
 mod veil;

@@ -2,6 +2,7 @@
 //! code; `hapta.example.toml` has every key with its explanation.
 
 mod logins;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub(super) use logins::{Logins, ProviderTokens, TakenEmail};
+pub(super) use uploads::Uploads;
 
 use crate::gateway::AlarmSettings;
 use crate::operation::{ExpandBounds, OperationKind};
@@ -29,6 +31,8 @@ pub(super) struct File {
     pub(super) sessions: Sessions,
     #[serde(default)]
     pub(super) logins: Logins,
+    #[serde(default)]
+    pub(super) uploads: Uploads,
     #[serde(default)]
     pub(super) superusers: Superusers,
     #[serde(default)]

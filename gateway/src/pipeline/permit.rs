@@ -18,6 +18,7 @@ use crate::operation::{Asked, AuthAction, Operation};
 use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
 use crate::sessions::{Admits, SessionError};
+use crate::spool::Spooled;
 use crate::upstream::Payload;
 
 /// A request that the rules have let pass. Its fields are private to this file:
@@ -30,6 +31,8 @@ pub struct Permitted {
     body: Option<Arc<Value>>,
     /// For a route that is let in as it is, and that no rule judges.
     as_sent: Option<AsSent>,
+    /// Kept until they are sent.
+    files: Option<Arc<Spooled>>,
     /// To be joined by `&&` onto the client's filter.
     narrowing: Option<Filter>,
     /// For a login that may make one.
@@ -83,7 +86,9 @@ pub(super) async fn permit(
         principal: &principal,
     };
     let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
-    let (under_way, sent) = asks.read(under_way, &client.headers, request.body).await?;
+    let (under_way, sent) = asks
+        .read(under_way, &client, request.body, &trace.allowance)
+        .await?;
     if let Some(body) = &sent.body {
         trace.hears(body);
     }
@@ -101,7 +106,7 @@ pub(super) async fn permit(
         expanded,
         principal,
         client,
-        uploads: Vec::new(),
+        uploads: sent.uploads(),
         batch_index: None,
         received_ms: now_ms(),
     });
@@ -162,6 +167,7 @@ async fn judge(
         dossier,
         body,
         as_sent: sent.as_sent,
+        files: sent.files,
         narrowing,
         account,
         _under_way: under_way,
@@ -258,10 +264,12 @@ impl Permitted {
         if let Some(account) = &self.account {
             return Payload::Json(account.login());
         }
-        match (&self.body, &self.as_sent) {
-            (_, Some(as_sent)) => Payload::AsSent(as_sent),
-            (Some(body), None) => Payload::Json(body),
-            (None, None) => Payload::None,
+        let body = self.body.as_deref();
+        match (body, &self.as_sent, &self.files) {
+            (_, Some(as_sent), _) => Payload::AsSent(as_sent),
+            (body, None, Some(files)) => Payload::Form { body, files },
+            (Some(body), None, None) => Payload::Json(body),
+            (None, None, None) => Payload::None,
         }
     }
 

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, header};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::allowance::Allowance;
 use super::{Request, Response, verdict};
 use crate::error::Error;
 use crate::gateway::{Gateway, Seen};
@@ -53,6 +54,8 @@ pub(super) struct Trace<'a> {
     pub(super) generation: u64,
     /// Holds what rules noted and cost, whatever came of them.
     pub(super) dossier: Option<Arc<Dossier>>,
+    /// How long it may take.
+    pub(super) allowance: Arc<Allowance>,
     /// What must not be in the line.
     secrets: Secrets,
     has_token: bool,
@@ -95,6 +98,7 @@ impl<'a> Trace<'a> {
             principal: Principal::Guest,
             generation: 0,
             dossier: None,
+            allowance: Arc::new(Allowance::new(gateway.server.request_timeout)),
             secrets: Secrets::of_head(&request.headers, request.query.as_deref()),
             has_token: has_token(&request.headers),
             identity: None,

@@ -10,9 +10,9 @@ use prometheus_client::registry::Registry;
 use super::log;
 use super::rules::RuleCalls;
 use super::security::SecurityKind;
-use super::streams;
-use crate::realtime::Counts;
+use super::{spools, streams};
 use crate::rules::{Generation, Tallies};
+use crate::{realtime, spool};
 
 /// The metrics of one gateway.
 #[derive(Clone)]
@@ -119,9 +119,14 @@ pub struct SecurityLabels {
 
 impl Metrics {
     /// All metrics in the text format of Prometheus, with those that rules and
-    /// what belongs to them, and event streams, keep by themselves.
+    /// what belongs to them, event streams and files that wait keep by themselves.
     #[must_use]
-    pub fn text(&self, tallies: Vec<Tallies>, generation: &Generation, streams: Counts) -> String {
+    pub fn text(
+        &self,
+        tallies: Vec<Tallies>,
+        generation: &Generation,
+        (streams, spools): (realtime::Counts, spool::Counts),
+    ) -> String {
         let mut registry = Registry::with_prefix("hapta");
         registry.register("exchanges", "Exchanges ended", self.exchanges.clone());
         registry.register(
@@ -167,6 +172,7 @@ impl Metrics {
         );
         register_rules(&mut registry, tallies, generation);
         streams::register(&mut registry, streams);
+        spools::register(&mut registry, spools);
         registry.register(
             "log_lines_dropped",
             "Lines that did not get into a log",
