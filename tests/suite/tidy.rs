@@ -113,10 +113,6 @@ const HOMES: &[Home] = &[
         at: &["config"],
     },
     Home {
-        name: "tempfile",
-        at: &["spool"],
-    },
-    Home {
         name: "mimetype_detector",
         at: &["spool"],
     },
