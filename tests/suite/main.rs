@@ -86,6 +86,8 @@ mod sdk;
 mod serve;
 /// One meaning, many spellings: what PocketBase makes of them, and what the gateway does.
 mod spellings;
+/// The bounds of uploads, and that nothing is left of those that end early.
+mod spool;
 /// Which calls carry the gateway's own credential.
 mod superuser_credential;
 /// Superusers: where they are served, and who judges them.

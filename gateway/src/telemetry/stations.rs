@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 
 use crate::locks::LockCounts;
 use crate::realtime::Counts;
+use crate::spool::{self, Bound};
 
 /// What stations count by themselves.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,8 @@ pub struct Stations {
     pub streams: Counts,
     /// Of records that are written to.
     pub locks: LockCounts,
+    /// Of files that wait.
+    pub spools: spool::Counts,
 }
 
 /// What tells refused streams apart.
@@ -28,6 +31,7 @@ struct BoundLabels {
 pub(super) fn register(registry: &mut Registry, stations: Stations) {
     streams(registry, stations.streams);
     locks(registry, stations.locks);
+    uploads(registry, stations.spools);
 }
 
 fn locks(registry: &mut Registry, counts: LockCounts) {
@@ -45,6 +49,27 @@ fn locks(registry: &mut Registry, counts: LockCounts) {
         "writes_refused",
         "Writes refused because others to the same record took too long, by the bound that was reached",
         bounds([("wait", counts.late), ("waiting", counts.crowded)]),
+    );
+}
+
+fn uploads(registry: &mut Registry, counts: spool::Counts) {
+    let bytes: Gauge = Gauge::default();
+    bytes.set(i64::try_from(counts.bytes).unwrap_or(i64::MAX));
+    registry.register(
+        "uploads_spooled_bytes",
+        "Bytes of files that wait on disk",
+        bytes,
+    );
+    registry.register(
+        "uploads_open",
+        "Requests with files under way",
+        gauge(counts.open),
+    );
+    let refused = Bound::ALL.into_iter().zip(counts.refused);
+    registry.register(
+        "uploads_refused",
+        "Uploads refused, by the bound that was reached",
+        bounds(refused.map(|(bound, count)| (bound.as_str(), count))),
     );
 }
 
@@ -87,7 +112,7 @@ fn gauge(count: usize) -> Gauge {
     gauge
 }
 
-fn bounds<const N: usize>(counts: [(&'static str, u64); N]) -> Family<BoundLabels, Counter> {
+fn bounds(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Family<BoundLabels, Counter> {
     let bounds = Family::<BoundLabels, Counter>::default();
     for (bound, count) in counts {
         bounds.get_or_create(&BoundLabels { bound }).inc_by(count);
@@ -117,9 +142,15 @@ mod tests {
             late: 8,
             crowded: 9,
         };
+        let spools = spool::Counts {
+            bytes: 10,
+            open: 11,
+            refused: [1, 2, 3, 4, 5, 6, 7, 8],
+        };
         let stations = Stations {
             streams: counts,
             locks,
+            spools,
         };
         register(&mut registry, stations);
         let mut told = String::new();
@@ -130,6 +161,10 @@ mod tests {
             "hapta_login_streams_refused_total{bound=\"pending_per_address\"} 3",
             "hapta_login_streams_delivered_total 4",
             "hapta_login_streams_expired_total 5",
+            "hapta_uploads_spooled_bytes 10",
+            "hapta_uploads_open 11",
+            "hapta_uploads_refused_total{bound=\"max_file\"} 1",
+            "hapta_uploads_refused_total{bound=\"open_principal\"} 8",
             "hapta_records_locked 6",
             "hapta_writes_waiting 7",
             "hapta_writes_refused_total{bound=\"wait\"} 8",
