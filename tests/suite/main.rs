@@ -100,6 +100,8 @@ mod tidy;
 mod tls;
 /// What a rule is told of a request, and what never.
 mod told;
+/// Files that come with a write.
+mod uploads;
 /// One value, many spellings: what PocketBase stores of them, and what a rule sees.
 mod values;
 /// Which PocketBase is spoken to, and what happens when another takes its place.
