@@ -6,6 +6,8 @@
 mod judged;
 /// The gateway's own bounds.
 mod quotas;
+/// The official SDK, with files and batches.
+mod sdk;
 /// Files wait on disk, and nowhere else; who goes away leaves nothing.
 mod spool;
 /// Forms that could be read in two ways.
@@ -89,6 +91,22 @@ async fn files_and_texts_come_in_any_order() {
             );
             assert_eq!(kept(&at.pocketbase, &album, &album["cover"]).await, PNG);
         }
+    })
+    .await;
+}
+
+/// As the SDK writes lists and objects that come with files.
+#[tokio::test]
+async fn every_list_and_object_may_have_a_payload_of_its_own() {
+    Albums::everywhere(async |at| {
+        let form = Form::new()
+            .payload(&json!({ "plays": 7 }))
+            .file("cover", "front.png", PNG)
+            .payload(&json!({ "title": "007" }))
+            .payload(&json!({ "photos": [] }));
+        let album = create(&at.guest(), form).await;
+        assert_eq!(json!([album["title"], album["plays"]]), json!(["007", 7]));
+        assert_eq!(kept(&at.pocketbase, &album, &album["cover"]).await, PNG);
     })
     .await;
 }

@@ -76,6 +76,25 @@ async fn files_replace_and_are_added_as_by_themselves() {
     .await;
 }
 
+/// As the SDK writes a list of names and new files.
+#[tokio::test]
+async fn files_that_are_named_stay_beside_those_that_are_added() {
+    Albums::everywhere(async |at| {
+        let three = ["one", "two", "six"].into_iter();
+        let three = three.fold(
+            form(&[create(ALBUMS, &json!({ "id": FIRST }))]),
+            |form, name| form.file("requests.0.photos", &format!("{name}.txt"), name),
+        );
+        let made = at.guest().post(BATCH).form(three).await.expect(200);
+        let names = &made[0]["body"]["photos"];
+        let kept = update(ALBUMS, FIRST, &json!({ "photos": [names[2], names[0]] }));
+        let form = form(&[kept]).file("requests.0.photos+", "new.txt", "new");
+        let answers = at.guest().post(BATCH).form(form).await.expect(200);
+        assert_eq!(stems(&answers[0]["body"]["photos"]), ["six", "one", "new"]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_limit_of_a_field_ends_all() {
     Albums::everywhere(async |at| {

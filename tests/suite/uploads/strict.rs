@@ -109,7 +109,7 @@ async fn the_query_is_no_part_of_a_form_with_files() {
 }
 
 #[tokio::test]
-async fn one_payload_lies_beside_the_files() {
+async fn a_key_is_in_one_payload_or_a_text_of_its_own() {
     let stage = stage().await;
     let (a, b) = (json!({ "title": "a" }), json!({ "title": "b" }));
     let file = || Form::new().file("scan", "a.txt", "a");
