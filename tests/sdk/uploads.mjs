@@ -119,6 +119,14 @@ describe("uploads", () => {
     })
   })
 
+  test("a refusal that comes before the file is heard", async () => {
+    const pb = await client()
+    const scan = text("a.txt", "x".repeat(200_000))
+    for (let turn = 0; turn < 20; turn++) {
+      await assert.rejects(pb.collection("nowhere").create({ scan }), { status: 404 })
+    }
+  })
+
   test("an upload of some megabytes", async () => {
     const pb = await client()
     const film = Buffer.alloc(12_000_000, "film")

@@ -242,15 +242,14 @@ async fn limits_are_told_by_field() {
             "params": { "file": "a.png", "maxSize": LARGEST },
         });
         let error = too_large.refused(400);
-        assert_eq!(error["data"], json!({ "cover": expected }));
-        assert_eq!(error["message"], "Failed to create record.");
+        assert_eq!(error["data"]["cover"], expected);
         let too_many = post(three().file("photos", "ten.txt", "10")).await;
         let expected = json!({
             "code": "validation_too_many_files",
             "message": "The maximum allowed files is 3.",
             "params": { "maxSelect": 3 },
         });
-        assert_eq!(too_many.refused(400)["data"], json!({ "photos": expected }));
+        assert_eq!(too_many.refused(400)["data"]["photos"], expected);
         let no_png = post(Form::new().file_of_type("cover", "a.png", "image/png", "text")).await;
         assert_eq!(
             fault(&no_png, "cover"),

@@ -143,7 +143,7 @@ async fn a_file_of_no_part_is_refused() {
         "requests.0.cover.x",
         "requests.0.nothing",
         "requests.0.title",
-        "requests.0.negative",
+        "requests.0.secret",
         "requests.0.photos-",
         "requests.0",
         "requests[0]cover",

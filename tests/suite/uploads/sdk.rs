@@ -7,7 +7,7 @@ use crate::sdk::run;
 
 #[tokio::test]
 async fn the_sdk_uploads() {
-    Albums::everywhere(async |at| play(at, "uploads", 10).await).await;
+    Albums::everywhere(async |at| play(at, "uploads", 11).await).await;
 }
 
 #[tokio::test]
