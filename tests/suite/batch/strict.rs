@@ -241,8 +241,10 @@ async fn a_batch_has_as_many_parts_as_the_gateway_takes() {
         .await
         .expect(200);
     stage.proxy.take();
-    let refused = batch(&stage.guest(), &vec![part; 3]).await;
-    assert_eq!(refused.code(400), "body_batch");
+    let refused = batch(&stage.guest(), &vec![part; 3]).await.refused(400);
+    let fault = &refused["data"]["requests"];
+    assert_eq!(fault["code"], "validation_length_too_long", "{refused}");
+    assert_eq!(fault["params"]["max"], 2);
     nothing_reached(&stage, "too many parts");
 }
 
