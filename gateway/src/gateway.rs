@@ -219,6 +219,7 @@ impl Gateway {
         let stations = Stations {
             streams: self.realtime.counts(),
             locks: self.locks.counts(),
+            files: self.sessions.file_tokens(),
         };
         self.metrics.text(tallies, &in_force.generation, stations)
     }

@@ -20,7 +20,7 @@ use crate::locks::Held;
 use crate::operation::{Asked, AuthAction, Operation};
 use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
-use crate::sessions::{Admits, SessionError};
+use crate::sessions::{Admits, SessionError, Shown};
 
 /// A request that the rules have let pass. Its fields are private to this file:
 /// nothing but [`permit`] makes one.
@@ -57,7 +57,11 @@ pub(super) async fn permit(
 
     let surface = Arc::clone(&in_force.serving.surface);
     let (method, query) = (&request.method, request.query.as_deref());
-    let Asked { operation, unnamed } = Operation::parse(method, &request.path, query, &surface)?;
+    let asked = Operation::parse(method, &request.path, query, &surface)?;
+    let Asked {
+        mut operation,
+        unnamed,
+    } = asked;
     trace.let_in(unnamed);
     trace.asks(&operation);
     if operation.is_for_superusers() && !in_force.serving.superusers {
@@ -79,6 +83,10 @@ pub(super) async fn permit(
     let principal = identify(gateway, &in_force, &operation, &client).await?;
     trace.is_from(&principal, operation.identity());
     closed::principal(gateway, &principal)?;
+    if principal.record().is_none() {
+        // Not good, and taken for none: PocketBase is not to take it for more.
+        operation.drop_file_token();
+    }
     if operation.is_for_superusers() && !principal.is_superuser() {
         return Err(Error::NotSuperuser);
     }
@@ -89,6 +97,7 @@ pub(super) async fn permit(
         principal: &principal,
     };
     let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
+    trace.is_about(found.as_ref().map(|found| &found.collection));
     let (under_way, sent) = asks.read(under_way, &client.headers, request.body).await?;
     if let Some(body) = &sent.body {
         trace.hears(body);
@@ -236,10 +245,15 @@ async fn identify(
     };
     let schema = gateway.upstream.schema();
     let (sessions, identity) = (&gateway.sessions, operation.identity());
-    match sessions.identify(identity, admits, client, &schema).await {
+    let shown = Shown {
+        identity,
+        client,
+        file_token: operation.file_token(),
+    };
+    match sessions.identify(shown, admits, &schema).await {
         Err(SessionError::Collection) => {
             let found = match gateway.upstream.refresh_schema(&schema).await? {
-                Some(newer) => sessions.identify(identity, admits, client, &newer).await,
+                Some(newer) => sessions.identify(shown, admits, &newer).await,
                 None => Err(SessionError::Collection),
             };
             match found {

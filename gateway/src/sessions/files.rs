@@ -43,7 +43,7 @@ pub(super) struct Holder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileTokenCounts {
     /// Those that are good at this moment.
-    pub held: u64,
+    pub held: usize,
     /// Not handed out for want of room.
     pub refused: u64,
     /// Given up for a newer one of the same record.
@@ -137,7 +137,7 @@ impl FileTokens {
         let mut issued = self.lock();
         issued.expire(now);
         FileTokenCounts {
-            held: issued.by_key.len() as u64,
+            held: issued.by_key.len(),
             refused: issued.refused,
             displaced: issued.displaced,
         }

@@ -53,7 +53,7 @@ fn of_one_record_the_newest_stay() {
     assert!(login(&tokens, 1, at(0)).is_some());
     assert!(login(&tokens, MOST_OF_ONE, at(0)).is_some());
     let expected = FileTokenCounts {
-        held: MOST_OF_ONE as u64,
+        held: MOST_OF_ONE,
         refused: 0,
         displaced: 1,
     };
