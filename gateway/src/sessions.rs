@@ -110,14 +110,13 @@ impl SessionError {
     /// Whether it is the token that is not good, and nothing else.
     fn is_of_the_token(&self) -> bool {
         match self {
-            Self::Header
-            | Self::Token(_)
-            | Self::Collection
-            | Self::Refused
-            | Self::Unknown
-            | Self::TwoPeople => true,
-            // A superuser is refused, not demoted.
-            Self::Superuser | Self::Missing | Self::Full | Self::Upstream(_) => false,
+            Self::Header | Self::Token(_) | Self::Collection | Self::Refused | Self::Unknown => {
+                true
+            }
+            // A superuser is refused, not demoted; and two that are good are not none.
+            Self::Superuser | Self::TwoPeople | Self::Missing | Self::Full | Self::Upstream(_) => {
+                false
+            }
         }
     }
 }

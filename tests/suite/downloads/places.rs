@@ -54,7 +54,6 @@ async fn nothing_beside_a_file_is_reached_by_its_route() {
         note.replace("/notes/", "/notes%00/"),
         format!("/api/files/..%2fcollections%2fnotes%2frecords?token={token}"),
         format!("/api/files/../collections/notes/records?token={token}"),
-        format!("/api/files/{secret}%3ftoken={token}%26x"),
         format!("/api/files/token/{secret}"),
         "/api/files/token".to_owned(),
         "/api/files".to_owned(),

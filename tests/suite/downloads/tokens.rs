@@ -192,7 +192,7 @@ async fn where_bad_tokens_are_a_guest_s_so_are_those_of_files() {
         (&guest, foreign.as_str()),
         (&guest, "x"),
         (&guest, alice.token()),
-        (&shelf.stage.log_in("bob").await, good.as_str()),
+        (&guest.with_token("x"), good.as_str()),
     ] {
         assert_eq!(by_token(client, &shelf.note, token).await.text(), NOTE);
         by_token(client, &shelf.secret, token).await.refused(404);
@@ -202,6 +202,9 @@ async fn where_bad_tokens_are_a_guest_s_so_are_those_of_files() {
         }
     }
     assert_eq!(by_token(&guest, &shelf.secret, &good).await.text(), SECRET);
+    let bob = shelf.stage.log_in("bob").await;
+    let two = by_token(&bob, &shelf.note, &good).await;
+    assert_eq!(two.code(401), "token_of_another");
 }
 
 #[tokio::test]
