@@ -57,11 +57,7 @@ pub(super) async fn permit(
 
     let surface = Arc::clone(&in_force.serving.surface);
     let (method, query) = (&request.method, request.query.as_deref());
-    let asked = Operation::parse(method, &request.path, query, &surface)?;
-    let Asked {
-        mut operation,
-        unnamed,
-    } = asked;
+    let Asked { operation, unnamed } = Operation::parse(method, &request.path, query, &surface)?;
     trace.let_in(unnamed);
     trace.asks(&operation);
     if operation.is_for_superusers() && !in_force.serving.superusers {
@@ -80,13 +76,9 @@ pub(super) async fn permit(
         surface,
     };
     trace.let_in(conditions::check(&operation, &client)?);
-    let principal = identify(gateway, &in_force, &operation, &client).await?;
+    let (principal, operation) = identify(gateway, &in_force, operation, &client).await?;
     trace.is_from(&principal, operation.identity());
     closed::principal(gateway, &principal)?;
-    if principal.record().is_none() {
-        // Not good, and taken for none: PocketBase is not to take it for more.
-        operation.drop_file_token();
-    }
     if operation.is_for_superusers() && !principal.is_superuser() {
         return Err(Error::NotSuperuser);
     }
@@ -231,13 +223,13 @@ pub(super) async fn judge(
 }
 
 /// Finds out who asks; a token of a collection that is not known yet is worth
-/// one look at a schema loaded anew.
+/// one look at a schema loaded anew. What is taken for no token is none any more.
 async fn identify(
     gateway: &Gateway,
     in_force: &InForce,
-    operation: &Operation,
+    mut operation: Operation,
     client: &Client,
-) -> Result<Principal, Error> {
+) -> Result<(Principal, Operation), Error> {
     let admits = if in_force.serving.superusers {
         Admits::Everyone
     } else {
@@ -250,19 +242,21 @@ async fn identify(
         client,
         file_token: operation.file_token(),
     };
-    match sessions.identify(shown, admits, &schema).await {
-        Err(SessionError::Collection) => {
-            let found = match gateway.upstream.refresh_schema(&schema).await? {
-                Some(newer) => sessions.identify(shown, admits, &newer).await,
-                None => Err(SessionError::Collection),
-            };
-            match found {
-                Err(error @ SessionError::Collection) => Ok(sessions.forgive(error, identity)?),
-                found => Ok(found?),
-            }
-        }
-        found => Ok(found?),
+    let mut found = sessions.identify(shown, admits, &schema).await;
+    if matches!(found, Err(SessionError::Collection))
+        && let Some(newer) = gateway.upstream.refresh_schema(&schema).await?
+    {
+        found = sessions.identify(shown, admits, &newer).await;
     }
+    let principal = match found {
+        Err(error @ SessionError::Collection) => sessions.forgive(error, identity)?,
+        found => found?,
+    };
+    if principal.record().is_none() {
+        // PocketBase is not to take it for more.
+        operation.drop_file_token();
+    }
+    Ok((principal, operation))
 }
 
 fn now_ms() -> u64 {
