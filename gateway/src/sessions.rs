@@ -237,15 +237,14 @@ impl Sessions {
         self.forget_where(|record| record.collection == collection);
     }
 
-    fn forget_where(&self, is_forgotten: impl Fn(&Holder) -> bool) {
+    fn forget_where(&self, is_forgotten: impl Fn(&Vouched) -> bool) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.answers.retain(|_, answer| match &answer.said {
             Said::Good(principal) => !principal
                 .record()
-                .is_some_and(|record| is_forgotten(&Holder::of(record))),
+                .is_some_and(|record| is_forgotten(record)),
             Said::Refused | Said::Nothing(_) => true,
         });
-        self.files.forget(is_forgotten);
     }
 
     /// Remembers a file token that PocketBase made for somebody just now.

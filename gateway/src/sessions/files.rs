@@ -4,7 +4,8 @@
 //! protected file is asked for, and takes a bad one for none. So the gateway goes
 //! by those that it saw PocketBase make, and asks about the token of the login
 //! behind one, as it does for every request. What ends a login ends its file
-//! tokens with it.
+//! tokens with it, so nothing is forgotten here before its time: a login of the
+//! same person by mail, say, must not take the pictures from a page.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -117,20 +118,9 @@ impl FileTokens {
 
     /// The token of the login behind a file token; none: it is none of those that are good.
     pub(super) fn login(&self, key: &Key, now: SystemTime) -> Option<Token> {
-        let issued = self.lock();
-        let token = issued.by_key.get(key).filter(|token| token.ends > now);
-        token.map(|token| token.login.clone())
-    }
-
-    /// Gives up those of some records.
-    pub(super) fn forget(&self, is_forgotten: impl Fn(&Holder) -> bool) {
         let mut issued = self.lock();
-        let forgotten = issued.by_holder.iter();
-        let forgotten = forgotten.filter(|(holder, _)| is_forgotten(holder));
-        let keys: Vec<Key> = forgotten.flat_map(|(_, keys)| keys).copied().collect();
-        for key in keys {
-            issued.remove(&key);
-        }
+        issued.expire(now);
+        issued.by_key.get(key).map(|token| token.login.clone())
     }
 
     pub(super) fn counts(&self, now: SystemTime) -> FileTokenCounts {
