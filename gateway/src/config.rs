@@ -15,6 +15,7 @@ mod rules;
 mod server;
 mod state;
 mod surface;
+mod uploads;
 mod writes;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{locks, realtime, rules as rule_station, sessions, state as state_folder};
+use crate::{locks, realtime, rules as rule_station, sessions, spool, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Config {
     pub sessions: sessions::Settings,
     /// Of logins at a provider that are under way, from `[logins]`.
     pub pending_logins: realtime::Settings,
+    /// From `[uploads]`.
+    pub uploads: spool::Settings,
     /// From `[writes]`.
     pub writes: locks::Settings,
     /// From `[rules]`, `[[rule]]`, `[collections]` and `superusers.judged`.
@@ -168,6 +171,7 @@ impl Config {
                 file_tokens: raw.sessions.file_tokens,
             },
             pending_logins: logins::pending(&raw.logins)?,
+            uploads: uploads::resolve(raw.uploads, folder)?,
             writes: writes::resolve(&raw.writes)?,
             instances: rules::instances(&raw.rules)?,
             last_good: raw.rules.last_good,
@@ -216,6 +220,7 @@ impl Config {
             self.pending_logins != other.pending_logins,
             "logins.pending, logins.pending_per_address or logins.pending_for",
         );
+        note(self.uploads != other.uploads, "[uploads]");
         note(self.writes != other.writes, "[writes]");
         note(self.state != other.state, "[state]");
         note(self.instances != other.instances, "rules.instances");

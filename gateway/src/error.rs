@@ -19,8 +19,6 @@ pub use told::{Told, cut};
 use self::told::{batch, denied, part, sentence, shape};
 
 use crate::deny::Deny;
-use crate::exchange::BodyMisfit;
-use crate::exchange::write::WriteError;
 use crate::locks::LockError;
 use crate::operation::OperationError;
 use crate::realtime::RealtimeError;
@@ -176,10 +174,8 @@ impl Error {
             | Self::Reach {
                 problem: ReachProblem::Path(_) | ReachProblem::NotExposed,
                 ..
-            }
-            | Self::Body(BodyError::Misfit(BodyMisfit::Write(WriteError::UnknownField {
-                ..
-            }))) => true,
+            } => true,
+            Self::Body(error) => error.is_mismatch(),
             Self::Operation(_)
             | Self::Closed(_)
             | Self::SuperuserRoute
@@ -191,7 +187,6 @@ impl Error {
             | Self::Part { .. }
             | Self::Realtime(_)
             | Self::Session(_)
-            | Self::Body(_)
             | Self::Reach { .. }
             | Self::Rule(_)
             | Self::Upstream(_)
@@ -233,7 +228,12 @@ impl Error {
             _ if status.is_server_error() => UNSAID.to_owned(),
             _ => sentence(&cut(&self.to_string())),
         };
-        let reason = json!({ "@gateway": { "code": code, "message": message } });
+        let mut reason = json!({ "@gateway": { "code": code, "message": message } });
+        if let Self::Body(BodyError::Files(error)) = self
+            && let Some((field, told)) = error.of_field()
+        {
+            reason[field] = told;
+        }
         Told {
             status,
             body: shape(status, &message, &reason),

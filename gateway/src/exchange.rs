@@ -2,6 +2,7 @@
 //! collection, by whom, from where and when.
 
 pub mod batch;
+pub mod files;
 pub mod form;
 pub mod json;
 pub mod keys;
@@ -12,6 +13,7 @@ mod upload;
 mod value;
 pub mod write;
 
+pub use files::{FilesError, Types, hold_uploads};
 pub use touched::Touched;
 pub use upload::Upload;
 

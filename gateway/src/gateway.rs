@@ -23,6 +23,7 @@ use crate::locks::Locks;
 use crate::realtime::Realtime;
 use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
+use crate::spool::{SpoolError, Spools};
 use crate::state::{State, StateError};
 use crate::telemetry::{Log, Metrics, Observed, Stations};
 use crate::upstream::{Upstream, UpstreamError};
@@ -37,6 +38,8 @@ pub struct Gateway {
     pub locks: Arc<Locks>,
     /// Holds event streams.
     pub realtime: Realtime,
+    /// Keeps the files of uploads until they are sent on.
+    pub spools: Spools,
     /// Counts what the pipeline, the listeners and the reloads do.
     pub metrics: Metrics,
     /// Writes decisions and security events.
@@ -104,6 +107,9 @@ pub enum BuildError {
         /// Why the last good generation can't.
         last_good: Box<BuildError>,
     },
+    /// The folder that was named for the files of uploads can't be used.
+    #[error("uploads.folder: {0}")]
+    Spool(#[from] SpoolError),
     /// PocketBase didn't tell its collections.
     #[error("cannot read the collections: {0}")]
     Upstream(#[from] UpstreamError),
@@ -147,6 +153,7 @@ impl Gateway {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             locks: Locks::new(config.writes.clone()),
             realtime: Realtime::new(config.pending_logins.clone()),
+            spools: spools(&config).await?,
             upstream,
             metrics,
             log,
@@ -220,6 +227,7 @@ impl Gateway {
             streams: self.realtime.counts(),
             locks: self.locks.counts(),
             files: self.sessions.file_tokens(),
+            spools: self.spools.counts(),
         };
         self.metrics.text(tallies, &in_force.generation, stations)
     }
@@ -309,6 +317,18 @@ impl InForce {
             generation,
             serving: config.serving.clone(),
         }
+    }
+}
+
+/// Where files wait. A folder that nobody named may be missing as long as no file comes.
+async fn spools(config: &Config) -> Result<Spools, SpoolError> {
+    let spools = Spools::new(config.uploads.clone());
+    match spools.check().await {
+        Err(error) if !config.uploads.is_named => {
+            tracing::warn!(%error, "uploads will be refused; uploads.folder names another folder");
+            Ok(spools)
+        }
+        checked => checked.map(|()| spools),
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
 //!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`], [`pages`]
-//! - under the stations: [`upstream`]; [`state`], the folder of what outlives the gateway
+//! - under the stations: [`spool`], where files wait; [`upstream`]; [`state`], the folder of what outlives the gateway
 //! - the stations: [`sessions`], [`locks`], [`rules`], [`realtime`]
 //! - the conductor: [`gateway`], [`pipeline`]
 //! - the doors: [`doors`]
@@ -44,6 +44,7 @@ pub mod record;
 pub mod schema;
 pub mod surface;
 
+pub mod spool;
 pub mod state;
 pub mod upstream;
 

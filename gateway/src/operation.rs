@@ -339,6 +339,12 @@ impl Operation {
         matches!(self, Self::Create { .. } | Self::Update { .. })
     }
 
+    /// Whether files may come with its body.
+    #[must_use]
+    pub fn takes_files(&self) -> bool {
+        self.writes_record() || matches!(self, Self::Batch { .. })
+    }
+
     /// Whether its answer is passed on as it comes, and not read as JSON.
     #[must_use]
     pub fn is_streamed(&self) -> bool {

@@ -6,6 +6,7 @@
 //! what the rules have not passed can't be sent.
 
 mod account;
+mod allowance;
 mod answer;
 mod as_sent;
 mod asks;
@@ -21,6 +22,7 @@ mod fill;
 mod locked;
 mod login;
 mod own;
+mod parts;
 mod permit;
 mod reach;
 mod release;
@@ -94,9 +96,13 @@ pub(crate) const REQUEST_ID: &str = "x-request-id";
 /// Answers a request, whatever comes of it, and writes its one log line.
 pub async fn serve(gateway: &Arc<Gateway>, request: Request) -> Response {
     let mut trace = Trace::begin(gateway, &request);
+    let allowance = Arc::clone(&trace.allowance);
     let whole = answer(gateway, request, &mut trace);
-    let result = tokio::time::timeout(gateway.server.request_timeout, whole).await;
-    let result = result.unwrap_or(Err(Error::Late));
+    let result = tokio::select! {
+        biased;
+        result = whole => result,
+        () = allowance.over() => Err(Error::Late),
+    };
     trace.end(&result);
     let mut response = result.unwrap_or_else(|error| refuse(&error));
     if let Ok(id) = HeaderValue::from_str(&trace.id) {

@@ -107,6 +107,8 @@ pub enum FieldKind {
         protected: bool,
         /// Whether it holds an array, not one text.
         multiple: bool,
+        /// What it takes.
+        limits: FileLimits,
     },
     /// Any JSON.
     Json,
@@ -118,6 +120,17 @@ pub enum FieldKind {
     Autodate,
     /// Whatever PocketBase adds.
     Other,
+}
+
+/// What a field takes of files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileLimits {
+    /// How many; 0 is 1.
+    pub max_select: u64,
+    /// Bytes of each; 0 is PocketBase's own default.
+    pub max_size: u64,
+    /// The types that it takes; none: any.
+    pub mime_types: Vec<String>,
 }
 
 /// Whether hidden fields are told to somebody.
@@ -218,6 +231,18 @@ impl Collection {
     #[must_use]
     pub fn is_superusers(&self) -> bool {
         self.name == SUPERUSERS
+    }
+}
+
+impl FileLimits {
+    /// Bytes of the largest file.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        const DEFAULT: u64 = 5 << 20;
+        match self.max_size {
+            0 => DEFAULT,
+            size => size,
+        }
     }
 }
 

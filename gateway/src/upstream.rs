@@ -8,6 +8,7 @@ mod catalogue;
 mod child;
 mod client;
 mod fingerprint;
+mod form;
 mod probe;
 mod read;
 mod reply;
@@ -37,6 +38,7 @@ use crate::exchange::{self, AsSent, Exchange};
 use crate::operation::{Operation, RecordId};
 use crate::principal::Token;
 use crate::schema::{Collection, Schema, SchemaError};
+use crate::spool::Spooled;
 
 /// Where PocketBase is and how it is spoken to.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +119,13 @@ pub enum Payload<'a> {
     None,
     /// Printed anew.
     Json(&'a Value),
+    /// The same, with files.
+    Form {
+        /// All that is no file.
+        body: Option<&'a Value>,
+        /// Sent from the disk; they may take longer than [`Settings::timeout`].
+        files: &'a Arc<Spooled>,
+    },
     /// For a route that is let in as it is.
     AsSent(&'a AsSent),
 }
@@ -189,7 +198,7 @@ impl Upstream {
         let request = Outgoing {
             method: operation.upstream_method(),
             path_and_query: operation.upstream_path_and_query(collection),
-            body: payload.into(),
+            body: payload.try_into()?,
             token: exchange.login().cloned(),
             client: Some(&exchange.client),
         };

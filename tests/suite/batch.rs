@@ -10,6 +10,8 @@ mod judged;
 mod locks;
 /// Batches that could be read in two ways, and parts that lead elsewhere.
 mod strict;
+/// What a batch leaves behind: in the log, in sessions, and when whoever sent it is gone.
+mod told;
 
 use hapta_tests::albums::{self, ALBUMS, Albums, PARTS, SLEEVES, VAULTS};
 use hapta_tests::demo::{record, records};

@@ -88,6 +88,8 @@ mod sdk;
 mod serve;
 /// One meaning, many spellings: what PocketBase makes of them, and what the gateway does.
 mod spellings;
+/// The bounds of uploads, and that nothing is left of those that end early.
+mod spool;
 /// Which calls carry the gateway's own credential.
 mod superuser_credential;
 /// Superusers: where they are served, and who judges them.
@@ -100,6 +102,8 @@ mod tidy;
 mod tls;
 /// What a rule is told of a request, and what never.
 mod told;
+/// Files that come with a write.
+mod uploads;
 /// One value, many spellings: what PocketBase stores of them, and what a rule sees.
 mod values;
 /// Which PocketBase is spoken to, and what happens when another takes its place.

@@ -38,6 +38,10 @@ const LAYERS: &[Layer] = &[
         among_themselves: false,
     },
     Layer {
+        modules: &["spool"],
+        among_themselves: false,
+    },
+    Layer {
         modules: &[
             "operation",
             "principal",
@@ -107,6 +111,10 @@ const HOMES: &[Home] = &[
     Home {
         name: "toml",
         at: &["config"],
+    },
+    Home {
+        name: "mimetype_detector",
+        at: &["spool"],
     },
     // Only who asked PocketBase may say who somebody is.
     Home {

@@ -2,6 +2,7 @@
 //! code; `hapta.example.toml` has every key with its explanation.
 
 mod logins;
+mod uploads;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub(super) use logins::{Logins, ProviderTokens, TakenEmail};
+pub(super) use uploads::Uploads;
 pub(super) use writes::{Batch, Writes};
 
 use crate::gateway::AlarmSettings;
@@ -31,6 +33,8 @@ pub(super) struct File {
     pub(super) sessions: Sessions,
     #[serde(default)]
     pub(super) logins: Logins,
+    #[serde(default)]
+    pub(super) uploads: Uploads,
     #[serde(default)]
     pub(super) writes: Writes,
     #[serde(default)]

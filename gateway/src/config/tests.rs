@@ -14,7 +14,7 @@ const BASE: &str = r#"
     superuser = { email = "a@b.c", password = "secret" }
 "#;
 
-fn parse(more: &str) -> Result<Config, ConfigError> {
+pub(super) fn parse(more: &str) -> Result<Config, ConfigError> {
     Config::parse(
         &format!("{BASE}\n{more}"),
         Path::new("/etc/hapta"),
@@ -23,7 +23,7 @@ fn parse(more: &str) -> Result<Config, ConfigError> {
 }
 
 #[track_caller]
-fn refuses(more: &str, expected: &str) {
+pub(super) fn refuses(more: &str, expected: &str) {
     let message = parse(more).unwrap_err().to_string();
     assert!(message.contains(expected), "{message}");
 }
@@ -345,6 +345,7 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.admin, default.admin);
     assert_eq!(example.sessions, default.sessions);
     assert_eq!(example.pending_logins, default.pending_logins);
+    assert_eq!(example.uploads, default.uploads);
     assert_eq!(example.writes, default.writes);
     assert_eq!(example.instances, default.instances);
     assert_eq!(example.watch, default.watch);

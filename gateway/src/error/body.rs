@@ -2,11 +2,13 @@
 
 use http::StatusCode;
 
-use crate::exchange::BodyMisfit;
 use crate::exchange::batch::BatchError;
 use crate::exchange::form::FormError;
 use crate::exchange::json::JsonError;
 use crate::exchange::media::MediaError;
+use crate::exchange::write::WriteError;
+use crate::exchange::{BodyMisfit, FilesError};
+use crate::spool::{Bound, SpoolError};
 
 /// What is wrong with a body.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +52,25 @@ pub enum BodyError {
     /// Not what the operation takes.
     #[error(transparent)]
     Misfit(#[from] BodyMisfit),
+    /// Files that the fields they are for don't take, or nobody does.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// Files for which there is no room.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
 }
 
 impl BodyError {
+    /// Whether the schema may be out of date.
+    pub(super) fn is_mismatch(&self) -> bool {
+        match self {
+            Self::Misfit(BodyMisfit::Write(WriteError::UnknownField { .. })) => true,
+            // What the field takes may have changed, but not what the operator wants.
+            Self::Files(error) => !matches!(error, FilesError::Untaken { .. }),
+            _ => false,
+        }
+    }
+
     /// Status and word.
     pub(super) fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
@@ -72,6 +90,28 @@ impl BodyError {
             Self::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_)) | Self::Twice(_) => {
                 (StatusCode::BAD_REQUEST, "body_key")
             }
+            Self::Files(FilesError::Key(_) | FilesError::NoFiles { .. }) => {
+                (StatusCode::BAD_REQUEST, "body_key")
+            }
+            Self::Files(_) => (StatusCode::BAD_REQUEST, "upload_refused"),
+            Self::Spool(error) => spool(error),
         }
+    }
+}
+
+fn spool(error: &SpoolError) -> (StatusCode, &'static str) {
+    match error {
+        SpoolError::Disk { .. } => (StatusCode::SERVICE_UNAVAILABLE, "uploads_disk"),
+        SpoolError::Full { bound, .. } => match bound {
+            Bound::MaxFile | Bound::MaxRequest => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large")
+            }
+            Bound::Files => (StatusCode::PAYLOAD_TOO_LARGE, "upload_too_many"),
+            Bound::MaxPrincipal | Bound::OpenPrincipal => {
+                (StatusCode::TOO_MANY_REQUESTS, "uploads_of_principal")
+            }
+            Bound::MaxTotal | Bound::Open => (StatusCode::SERVICE_UNAVAILABLE, "uploads_full"),
+            Bound::Types => (StatusCode::BAD_REQUEST, "upload_refused"),
+        },
     }
 }

@@ -34,8 +34,8 @@ pub enum FormError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// A file, where none is taken.
-    #[error("the form's value \"{name}\" is a file: uploads are not served")]
+    /// A file, for an operation that takes none.
+    #[error("the form's value \"{name}\" is a file, and the operation takes none")]
     File {
         /// The part's name.
         name: String,

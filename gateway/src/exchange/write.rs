@@ -230,6 +230,7 @@ mod tests {
                     FieldKind::File {
                         protected: false,
                         multiple: false,
+                        limits: crate::schema::FileLimits::default(),
                     },
                 ),
                 field(

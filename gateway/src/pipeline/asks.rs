@@ -2,20 +2,22 @@
 //! exposed, where filter, sort and expand lead, and the body.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::HeaderMap;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::allowance::Allowance;
 use super::trace::Trace;
 use super::{RequestBody, as_sent, body, reach};
 use crate::error::{BodyError, Error};
-use crate::exchange::{AsSent, Client, Held, hold_body};
+use crate::exchange::{AsSent, Client, FilesError, Held, Upload, hold_body, hold_uploads};
 use crate::gateway::{Gateway, InForce};
 use crate::operation::Operation;
 use crate::principal::Principal;
 use crate::schema::{Collection, Schema};
+use crate::spool::{Bound, Owner, Spooled};
 
 /// What an operation names, found in the schema and exposed.
 pub(super) struct Found {
@@ -29,6 +31,9 @@ pub(super) struct Found {
 pub(super) struct Sent {
     pub(super) body: Option<Value>,
     pub(super) as_sent: Option<AsSent>,
+    pub(super) files: Option<Arc<Spooled>>,
+    /// What is known of those, or of those of one part of a batch.
+    pub(super) uploads: Vec<Upload>,
 }
 
 /// Somebody who asks for something.
@@ -76,28 +81,38 @@ impl Asks<'_> {
         }
     }
 
-    /// Reads the body, within its bounds.
+    /// Reads the body, within its bounds. Files have bounds of their own, and
+    /// their time is added to the request's.
     pub(super) async fn read(
         &self,
         under_way: OwnedSemaphorePermit,
-        headers: &HeaderMap,
+        client: &Client,
         body: RequestBody,
+        allowance: &Allowance,
     ) -> Result<(OwnedSemaphorePermit, Sent), Error> {
-        let bound = self.gateway.server.max_body;
-        let reading = async {
-            Ok(if matches!(self.operation, Operation::Custom(_)) {
-                Sent {
-                    as_sent: Some(as_sent::read(headers, body, bound).await?),
-                    body: None,
-                }
-            } else {
-                Sent {
-                    body: body::read(self.operation, headers, body, bound).await?,
-                    as_sent: None,
-                }
-            })
+        let bounds = &self.gateway.server;
+        let (headers, bound) = (&client.headers, bounds.max_body);
+        if matches!(self.operation, Operation::Custom(_)) {
+            let reading = as_sent::read(headers, body, bound);
+            let (under_way, as_sent) =
+                aside(self.gateway, under_way, (bounds.body_timeout, reading)).await?;
+            return Ok((under_way, Sent::as_it_is(as_sent)));
+        }
+        let reading = body::read(self.operation, headers, body, bound);
+        let (under_way, read) =
+            aside(self.gateway, under_way, (bounds.body_timeout, reading)).await?;
+        let parts = match read {
+            body::Read::Whole(body) => return Ok((under_way, Sent::value(body))),
+            body::Read::Files(parts) => parts,
         };
-        aside(self.gateway, under_way, reading).await
+        let spools = &self.gateway.spools;
+        let within = spools.settings().timeout;
+        // To arrive, and to be sent on.
+        allowance.add(within.saturating_mul(2));
+        let owner = Owner::of(self.principal, client.address);
+        let reading = parts.spool(spools, owner);
+        let (under_way, (body, files)) = aside(self.gateway, under_way, (within, reading)).await?;
+        Ok((under_way, Sent::with_files(body, files)))
     }
 
     /// Holds a body against what the operation names, looked up again: the body
@@ -116,9 +131,15 @@ impl Asks<'_> {
             let found = self.reach(schema)?;
             let collection = found.as_ref().map(|found| found.collection.as_ref());
             let held = hold_body(self.operation, collection, body.clone(), &client.surface);
-            Ok((found, held.map_err(BodyError::from)?))
+            let held = held.map_err(BodyError::from)?;
+            self.hold_files(&sent, collection, &held.body)?;
+            Ok((found, held))
         };
-        let (mut found, mut held) = with_schema(self.gateway, look).await?;
+        let looked = with_schema(self.gateway, look).await;
+        if let Err(Error::Body(BodyError::Files(FilesError::Untaken { .. }))) = &looked {
+            self.gateway.spools.refused(Bound::Types);
+        }
+        let (mut found, mut held) = looked?;
         if !held.unnamed.is_empty() {
             // What is let in unnamed may be a field that is new.
             let upstream = &self.gateway.upstream;
@@ -130,6 +151,48 @@ impl Asks<'_> {
         trace.let_in(unnamed);
         let body = Some(body);
         Ok((found, Sent { body, ..sent }))
+    }
+
+    /// Holds the files of a create or an update against its fields.
+    fn hold_files(
+        &self,
+        sent: &Sent,
+        collection: Option<&Collection>,
+        body: &Value,
+    ) -> Result<(), BodyError> {
+        if let (Some(collection), Value::Object(body)) = (collection, body)
+            && self.operation.writes_record()
+        {
+            let types = &self.gateway.spools.settings().types;
+            hold_uploads(&sent.uploads, collection, body, types)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sent {
+    fn value(body: Option<Value>) -> Self {
+        Self {
+            body,
+            ..Self::default()
+        }
+    }
+
+    fn as_it_is(as_sent: AsSent) -> Self {
+        Self {
+            as_sent: Some(as_sent),
+            ..Self::default()
+        }
+    }
+
+    fn with_files(body: Value, files: Spooled) -> Self {
+        let stored = files.files().iter();
+        Self {
+            body: Some(body),
+            uploads: stored.map(|stored| stored.upload.clone()).collect(),
+            files: Some(Arc::new(files)),
+            as_sent: None,
+        }
     }
 }
 
@@ -185,14 +248,14 @@ pub(super) fn enter(gateway: &Gateway) -> Result<OwnedSemaphorePermit, Error> {
 async fn aside<T>(
     gateway: &Gateway,
     under_way: OwnedSemaphorePermit,
-    reading: impl Future<Output = Result<T, BodyError>>,
+    (within, reading): (Duration, impl Future<Output = Result<T, BodyError>>),
 ) -> Result<(OwnedSemaphorePermit, T), Error> {
     let mut reading = std::pin::pin!(reading);
     if let Some(read) = reading.as_mut().now_or_never() {
         return Ok((under_way, read?));
     }
     drop(under_way);
-    let read = tokio::time::timeout(gateway.server.body_timeout, reading).await;
+    let read = tokio::time::timeout(within, reading).await;
     let read = read.map_err(|_| BodyError::Late)??;
     Ok((enter(gateway)?, read))
 }

@@ -12,8 +12,8 @@ use super::permit::{self, Permitted};
 use super::trace::Trace;
 use super::{Response, closed, conceal, locked, release};
 use crate::error::{BodyError, Error};
-use crate::exchange::batch::{BatchError, RawPart, parts};
-use crate::exchange::{Client, Exchange, InBatch, Touched};
+use crate::exchange::batch::{BatchError, RawPart, file_key, parts};
+use crate::exchange::{Client, Exchange, InBatch, Touched, Upload};
 use crate::gateway::{Gateway, InForce};
 use crate::locks::{Held, RecordKey};
 use crate::operation::{Operation, OperationKind, Part, RecordId};
@@ -47,6 +47,7 @@ struct Known {
     /// The part's own.
     headers: HeaderMap,
     body: Option<Value>,
+    uploads: Vec<Upload>,
 }
 
 /// Takes every part through what a request of its own would be taken through. The
@@ -57,10 +58,10 @@ pub(super) async fn permit(
     trace: &mut Trace<'_>,
 ) -> Result<Writes, Error> {
     let bounds = &outer.exchange.client.surface.batch;
-    let sent = sent.body.unwrap_or_default();
-    let raw = parts(sent, bounds).map_err(BodyError::from)?;
+    let raw = parts(sent.body.unwrap_or_default(), bounds).map_err(BodyError::from)?;
+    let uploads = by_part(&outer.exchange.uploads, raw.len()).map_err(BodyError::from)?;
     let mut known = Vec::with_capacity(raw.len());
-    for (index, part) in raw.into_iter().enumerate() {
+    for (index, part) in raw.into_iter().zip(uploads).enumerate() {
         let part = outer.know(part, trace).await;
         known.push(part.map_err(|error| of_part(index, error))?);
     }
@@ -86,7 +87,11 @@ pub(super) async fn permit(
 
 impl Outer<'_> {
     /// What a part asks for, held against what there is.
-    async fn know(&self, part: Value, trace: &mut Trace<'_>) -> Result<Known, Error> {
+    async fn know(
+        &self,
+        (part, uploads): (Value, Vec<Upload>),
+        trace: &mut Trace<'_>,
+    ) -> Result<Known, Error> {
         let Self {
             gateway, in_force, ..
         } = *self;
@@ -99,7 +104,7 @@ impl Outer<'_> {
         let found = with_schema(gateway, |schema| find(schema, in_force, &operation)).await?;
         closed::found(gateway, found.as_deref())?;
         trace.has_part(&operation, found.as_deref());
-        let body = body_of(&operation, raw.body)?;
+        let body = body_of(&operation, raw.body, &uploads)?;
         if let (Some(collection), Some(body)) = (&found, &body) {
             trace.hears_of_part(collection, body);
         }
@@ -114,6 +119,7 @@ impl Outer<'_> {
         let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
         let sent = Sent {
             body,
+            uploads,
             ..Sent::default()
         };
         let (found, sent) = asks.hold(found, sent, &client, trace).await?;
@@ -132,6 +138,7 @@ impl Outer<'_> {
             client,
             headers: raw.headers,
             body: sent.body,
+            uploads: sent.uploads,
         })
     }
 
@@ -182,7 +189,7 @@ impl Outer<'_> {
             expanded: part.expanded,
             principal: self.exchange.principal.clone(),
             client: part.client,
-            uploads: Vec::new(),
+            uploads: part.uploads,
             batch: Some(place),
             received_ms: self.exchange.received_ms,
         });
@@ -224,9 +231,34 @@ fn touch(touched: &mut Touched, part: &Known, gateway: &Gateway) {
     }
 }
 
-fn body_of(operation: &Operation, body: Map<String, Value>) -> Result<Option<Value>, Error> {
+/// The files of a batch, by the parts that they are for. A key of a part has its files
+/// under one name: PocketBase takes those of the two spellings one after the other,
+/// whatever their order.
+fn by_part(uploads: &[Upload], parts: usize) -> Result<Vec<Vec<Upload>>, BatchError> {
+    let mut of = vec![Vec::new(); parts];
+    let mut names: BTreeMap<(usize, &str), &str> = BTreeMap::new();
+    for upload in uploads {
+        let stray = || BatchError::File(upload.key.clone());
+        let (index, key) = file_key(&upload.key)?;
+        let name = *names.entry((index, key)).or_insert(&upload.key);
+        if name != upload.key {
+            return Err(stray());
+        }
+        of.get_mut(index).ok_or_else(stray)?.push(Upload {
+            key: key.to_owned(),
+            ..upload.clone()
+        });
+    }
+    Ok(of)
+}
+
+fn body_of(
+    operation: &Operation,
+    body: Map<String, Value>,
+    uploads: &[Upload],
+) -> Result<Option<Value>, Error> {
     match operation {
-        Operation::Delete { .. } if body.is_empty() => Ok(None),
+        Operation::Delete { .. } if body.is_empty() && uploads.is_empty() => Ok(None),
         Operation::Delete { .. } => Err(BodyError::from(BatchError::Unwanted).into()),
         _ => Ok(Some(Value::Object(body))),
     }

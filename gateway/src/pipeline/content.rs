@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::exchange::AsSent;
+use crate::spool::Spooled;
 use crate::upstream::Payload;
 
 /// The body of a request as it goes to PocketBase.
@@ -14,6 +15,13 @@ pub(super) enum Content {
     None,
     /// To be printed anew.
     Json(Arc<Value>),
+    /// With files, which wait until they are sent.
+    Form {
+        /// Beside them.
+        body: Option<Arc<Value>>,
+        /// By the names of their parts.
+        files: Arc<Spooled>,
+    },
     /// For a route that is let in as it is.
     AsSent(Arc<AsSent>),
 }
@@ -24,6 +32,10 @@ impl Content {
         match self {
             Self::None => Payload::None,
             Self::Json(body) => Payload::Json(body),
+            Self::Form { body, files } => Payload::Form {
+                body: body.as_deref(),
+                files,
+            },
             Self::AsSent(sent) => Payload::AsSent(sent),
         }
     }

@@ -21,6 +21,7 @@ use crate::operation::{Asked, AuthAction, Operation};
 use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
 use crate::sessions::{Admits, SessionError, Shown};
+use crate::spool::Spooled;
 
 /// A request that the rules have let pass. Its fields are private to this file:
 /// nothing but [`permit`] makes one.
@@ -32,6 +33,8 @@ pub struct Permitted {
     body: Option<Arc<Value>>,
     /// For a route that is let in as it is, and that no rule judges.
     as_sent: Option<Arc<AsSent>>,
+    /// Kept until they are sent.
+    files: Option<Arc<Spooled>>,
     /// To be joined by `&&` onto the client's filter.
     narrowing: Option<Filter>,
     /// For a login that may make one.
@@ -90,11 +93,13 @@ pub(super) async fn permit(
     };
     let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
     trace.is_about(found.as_ref().map(|found| &found.collection));
-    let (under_way, sent) = asks.read(under_way, &client.headers, request.body).await?;
+    let (under_way, sent) = asks
+        .read(under_way, &client, request.body, &trace.allowance)
+        .await?;
     if let Some(body) = &sent.body {
         trace.hears(body);
     }
-    let (found, sent) = asks.hold(found, sent, &client, trace).await?;
+    let (found, mut sent) = asks.hold(found, sent, &client, trace).await?;
     let (collection, expanded) = match found {
         Some(Found {
             collection,
@@ -108,7 +113,7 @@ pub(super) async fn permit(
         expanded,
         principal,
         client,
-        uploads: Vec::new(),
+        uploads: std::mem::take(&mut sent.uploads),
         batch: None,
         received_ms: now_ms(),
     });
@@ -141,6 +146,7 @@ async fn permit_batch(
         in_force: &in_force,
         exchange: &exchange,
     };
+    let files = sent.files.clone();
     let Writes { parts, body, held } = batch::permit(&outer, sent, trace).await?;
     let dossier = Arc::new(
         in_force
@@ -153,6 +159,7 @@ async fn permit_batch(
         dossier,
         body: Some(Arc::new(body)),
         as_sent: None,
+        files,
         narrowing: None,
         account: None,
         parts,
@@ -214,6 +221,7 @@ pub(super) async fn judge(
         dossier,
         body,
         as_sent: sent.as_sent.map(Arc::new),
+        files: sent.files,
         narrowing,
         account,
         parts: Vec::new(),
@@ -333,10 +341,14 @@ impl Permitted {
         if let Some(account) = &self.account {
             return Content::Json(account.login());
         }
-        match (&self.body, &self.as_sent) {
-            (_, Some(as_sent)) => Content::AsSent(Arc::clone(as_sent)),
-            (Some(body), None) => Content::Json(Arc::clone(body)),
-            (None, None) => Content::None,
+        match (&self.body, &self.as_sent, &self.files) {
+            (_, Some(as_sent), _) => Content::AsSent(Arc::clone(as_sent)),
+            (body, None, Some(files)) => Content::Form {
+                body: body.clone(),
+                files: Arc::clone(files),
+            },
+            (Some(body), None, None) => Content::Json(Arc::clone(body)),
+            (None, None, None) => Content::None,
         }
     }
 

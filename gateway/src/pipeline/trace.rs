@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, header};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::allowance::Allowance;
 use super::{Request, Response, verdict};
 use crate::error::Error;
 use crate::gateway::{Gateway, Seen};
@@ -56,6 +57,8 @@ pub(super) struct Trace<'a> {
     pub(super) dossiers: Vec<Arc<Dossier>>,
     /// What the parts of a batch ask for.
     parts: Vec<String>,
+    /// How long it may take.
+    pub(super) allowance: Arc<Allowance>,
     /// What must not be in the line.
     secrets: Secrets,
     has_token: bool,
@@ -99,6 +102,7 @@ impl<'a> Trace<'a> {
             generation: 0,
             dossiers: Vec::new(),
             parts: Vec::new(),
+            allowance: Arc::new(Allowance::new(gateway.server.request_timeout)),
             secrets: Secrets::of_head(&request.headers, request.query.as_deref()),
             has_token: has_token(&request.headers),
             identity: None,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Collection, CollectionKind, Field, FieldKind, Schema, SchemaError};
+use super::{Collection, CollectionKind, Field, FieldKind, FileLimits, Schema, SchemaError};
 
 impl Schema {
     /// Reads all pages of the list of collections.
@@ -130,6 +130,7 @@ fn field(value: &Value) -> Result<Field, SchemaError> {
         "file" => FieldKind::File {
             protected: flag(value, "protected")?,
             multiple: multiple(value)?,
+            limits: limits(value)?,
         },
         "json" => FieldKind::Json,
         "geoPoint" => FieldKind::GeoPoint,
@@ -169,6 +170,29 @@ fn flag(value: &Value, key: &str) -> Result<bool, SchemaError> {
         .get(key)
         .and_then(Value::as_bool)
         .ok_or_else(|| error(&format!("/{key}"), "neither true nor false"))
+}
+
+/// What is not there was never set. What PocketBase holds its files against is
+/// not guessed at.
+fn limits(value: &Value) -> Result<FileLimits, SchemaError> {
+    let number = |key: &str| match value.get(key) {
+        None => Ok(0),
+        Some(number) => number
+            .as_u64()
+            .ok_or_else(|| error(&format!("/{key}"), "no number")),
+    };
+    let types = match value.get("mimeTypes") {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(types) => types.as_array().and_then(|types| {
+            let names = types.iter().map(Value::as_str);
+            names.map(|name| name.map(str::to_owned)).collect()
+        }),
+    };
+    Ok(FileLimits {
+        max_select: number("maxSelect")?,
+        max_size: number("maxSize")?,
+        mime_types: types.ok_or_else(|| error("/mimeTypes", "no texts"))?,
+    })
 }
 
 /// PocketBase stores one text for a `maxSelect` of 0 or 1, which is also the
@@ -228,6 +252,9 @@ pub(super) mod tests {
     pub(in crate::schema) fn blog() -> Schema {
         let mut cover = field("cover", "file");
         cover["protected"] = true.into();
+        cover["maxSelect"] = 1.into();
+        cover["maxSize"] = 9.into();
+        cover["mimeTypes"] = json!(["image/png"]);
         let secrets = [
             hidden(field("password", "password")),
             hidden(field("tokenKey", "text")),
@@ -293,6 +320,11 @@ pub(super) mod tests {
             FieldKind::File {
                 protected: true,
                 multiple: false,
+                limits: FileLimits {
+                    max_select: 1,
+                    max_size: 9,
+                    mime_types: vec!["image/png".to_owned()],
+                },
             }
         );
         assert_eq!(posts.field("meta").unwrap().kind, FieldKind::Json);
@@ -316,6 +348,23 @@ pub(super) mod tests {
         }
         select["maxSelect"] = "2".into();
         assert_eq!(super::field(&select).unwrap_err().place, "/maxSelect");
+    }
+
+    #[test]
+    fn the_limits_of_a_file_may_be_unset_but_not_unreadable() {
+        let mut file = field("x", "file");
+        file["protected"] = false.into();
+        assert_eq!(super::limits(&file), Ok(FileLimits::default()));
+        for (key, wrong) in [
+            ("maxSelect", json!("2")),
+            ("maxSize", json!(-1)),
+            ("mimeTypes", json!("image/png")),
+            ("mimeTypes", json!([1])),
+        ] {
+            let mut file = file.clone();
+            file[key] = wrong;
+            assert_eq!(super::field(&file).unwrap_err().place, format!("/{key}"));
+        }
     }
 
     #[test]

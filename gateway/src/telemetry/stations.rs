@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use crate::locks::LockCounts;
 use crate::realtime::Counts;
 use crate::sessions::FileTokenCounts;
+use crate::spool::{self, Bound};
 
 /// What stations count by themselves.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct Stations {
     pub locks: LockCounts,
     /// Of file tokens.
     pub files: FileTokenCounts,
+    /// Of files that wait.
+    pub spools: spool::Counts,
 }
 
 /// What tells refused streams apart.
@@ -32,6 +35,7 @@ pub(super) fn register(registry: &mut Registry, stations: Stations) {
     streams(registry, stations.streams);
     locks(registry, stations.locks);
     files(registry, stations.files);
+    uploads(registry, stations.spools);
 }
 
 fn files(registry: &mut Registry, counts: FileTokenCounts) {
@@ -67,6 +71,27 @@ fn locks(registry: &mut Registry, counts: LockCounts) {
         "writes_refused",
         "Writes refused because others to the same record took too long, by the bound that was reached",
         bounds([("wait", counts.late), ("waiting", counts.crowded)]),
+    );
+}
+
+fn uploads(registry: &mut Registry, counts: spool::Counts) {
+    let bytes: Gauge = Gauge::default();
+    bytes.set(i64::try_from(counts.bytes).unwrap_or(i64::MAX));
+    registry.register(
+        "uploads_spooled_bytes",
+        "Bytes of files that wait on disk",
+        bytes,
+    );
+    registry.register(
+        "uploads_open",
+        "Requests with files under way",
+        gauge(counts.open),
+    );
+    let refused = Bound::ALL.into_iter().zip(counts.refused);
+    registry.register(
+        "uploads_refused",
+        "Uploads refused, by the bound that was reached",
+        bounds(refused.map(|(bound, count)| (bound.as_str(), count))),
     );
 }
 
@@ -109,7 +134,7 @@ fn gauge(count: usize) -> Gauge {
     gauge
 }
 
-fn bounds<const N: usize>(counts: [(&'static str, u64); N]) -> Family<BoundLabels, Counter> {
+fn bounds(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Family<BoundLabels, Counter> {
     let bounds = Family::<BoundLabels, Counter>::default();
     for (bound, count) in counts {
         bounds.get_or_create(&BoundLabels { bound }).inc_by(count);
@@ -144,10 +169,16 @@ mod tests {
             refused: 11,
             displaced: 12,
         };
+        let spools = spool::Counts {
+            bytes: 10,
+            open: 11,
+            refused: [1, 2, 3, 4, 5, 6, 7, 8],
+        };
         let stations = Stations {
             streams: counts,
             locks,
             files,
+            spools,
         };
         register(&mut registry, stations);
         let mut told = String::new();
@@ -158,6 +189,10 @@ mod tests {
             "hapta_login_streams_refused_total{bound=\"pending_per_address\"} 3",
             "hapta_login_streams_delivered_total 4",
             "hapta_login_streams_expired_total 5",
+            "hapta_uploads_spooled_bytes 10",
+            "hapta_uploads_open 11",
+            "hapta_uploads_refused_total{bound=\"max_file\"} 1",
+            "hapta_uploads_refused_total{bound=\"open_principal\"} 8",
             "hapta_records_locked 6",
             "hapta_writes_waiting 7",
             "hapta_writes_refused_total{bound=\"wait\"} 8",

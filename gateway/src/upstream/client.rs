@@ -7,13 +7,15 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use super::form::Form;
 use super::{Payload, Settings, UpstreamError};
 use crate::exchange::{self, json};
 use crate::principal::Token;
@@ -38,9 +40,12 @@ const PASSED_ON_FOR_FILES: [HeaderName; 7] = [
     header::IF_UNMODIFIED_SINCE,
 ];
 
+/// The body of a request as it is sent: at once, or from the disk as it goes.
+type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, std::io::Error>>;
+
 /// The pooled client.
 pub(super) struct Client {
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    http: legacy::Client<HttpConnector, Body>,
     base: String,
     forwarding_header: HeaderName,
     timeout: Duration,
@@ -58,32 +63,61 @@ pub(super) struct Outgoing<'a> {
     pub(super) client: Option<&'a exchange::Client>,
 }
 
-/// The body of a request for PocketBase, as bytes.
-#[derive(Default)]
+/// The body of a request for PocketBase, written.
 pub(super) struct Written {
     pub(super) content_type: Option<HeaderValue>,
-    pub(super) bytes: Bytes,
+    /// Of a body that is written as it goes.
+    pub(super) length: Option<u64>,
+    pub(super) body: Body,
+    /// What it may take longer than others, being large.
+    pub(super) patience: Duration,
 }
 
 impl Written {
     pub(super) fn json(body: &Value) -> Self {
         Self {
             content_type: Some(HeaderValue::from_static("application/json")),
-            bytes: Bytes::from(body.to_string()),
+            ..Self::bytes(Bytes::from(body.to_string()))
+        }
+    }
+
+    fn bytes(bytes: Bytes) -> Self {
+        Self {
+            content_type: None,
+            length: None,
+            body: Either::Left(Full::new(bytes)),
+            patience: Duration::ZERO,
         }
     }
 }
 
-impl From<Payload<'_>> for Written {
-    fn from(payload: Payload<'_>) -> Self {
-        match payload {
+impl Default for Written {
+    fn default() -> Self {
+        Self::bytes(Bytes::new())
+    }
+}
+
+impl TryFrom<Payload<'_>> for Written {
+    type Error = UpstreamError;
+
+    fn try_from(payload: Payload<'_>) -> Result<Self, UpstreamError> {
+        Ok(match payload {
             Payload::None => Self::default(),
             Payload::Json(body) => Self::json(body),
+            Payload::Form { body, files } => {
+                let form = Form::new(body, files)?;
+                Self {
+                    content_type: Some(form.content_type()?),
+                    length: Some(form.length()),
+                    body: Either::Right(form.into_body()),
+                    patience: files.within(),
+                }
+            }
             Payload::AsSent(sent) => Self {
                 content_type: sent.content_type.clone(),
-                bytes: sent.bytes.clone(),
+                ..Self::bytes(sent.bytes.clone())
             },
-        }
+        })
     }
 }
 
@@ -142,6 +176,7 @@ impl Client {
         outgoing: Outgoing<'_>,
         touch: impl FnOnce(&mut http::HeaderMap),
     ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
+        let within = self.timeout + outgoing.body.patience;
         let mut request = self.write(outgoing)?;
         touch(request.headers_mut());
         let whole = async {
@@ -152,9 +187,9 @@ impl Client {
                 .map_err(|error| UpstreamError::Away(causes(&error)))?;
             read_json(response, self.max_response).await
         };
-        tokio::time::timeout(self.timeout, whole)
+        tokio::time::timeout(within, whole)
             .await
-            .map_err(|_| UpstreamError::Late(self.timeout))?
+            .map_err(|_| UpstreamError::Late(within))?
     }
 
     /// Sends a request and reads whatever comes, up to a bound.
@@ -173,16 +208,16 @@ impl Client {
             .map_err(|_| UpstreamError::Late(self.timeout))?
     }
 
-    fn write(&self, outgoing: Outgoing<'_>) -> Result<Request<Full<Bytes>>, UpstreamError> {
-        let unwritten = |error: &dyn std::fmt::Display| {
-            UpstreamError::Garbled(format!("cannot write the request for PocketBase: {error}"))
-        };
+    fn write(&self, outgoing: Outgoing<'_>) -> Result<Request<Body>, UpstreamError> {
         let uri: Uri = format!("{}{}", self.base, outgoing.path_and_query)
             .parse()
             .map_err(|error| unwritten(&error))?;
         let mut request = Request::builder().method(outgoing.method).uri(uri);
         if let Some(content_type) = outgoing.body.content_type {
             request = request.header(CONTENT_TYPE, content_type);
+        }
+        if let Some(length) = outgoing.body.length {
+            request = request.header(header::CONTENT_LENGTH, length);
         }
         if let Some(token) = &outgoing.token {
             let mut value =
@@ -204,7 +239,7 @@ impl Client {
             }
         }
         request
-            .body(Full::new(outgoing.body.bytes))
+            .body(outgoing.body.body)
             .map_err(|error| unwritten(&error))
     }
 }
@@ -246,6 +281,11 @@ async fn read(body: Incoming, bound: ByteSize) -> Result<Bytes, UpstreamError> {
         }
         Err(error) => Err(UpstreamError::Away(error.to_string())),
     }
+}
+
+/// A request that can't be put together.
+pub(super) fn unwritten(error: &dyn std::fmt::Display) -> UpstreamError {
+    UpstreamError::Garbled(format!("cannot write the request for PocketBase: {error}"))
 }
 
 /// An error with what is behind it: the outermost text alone says little.

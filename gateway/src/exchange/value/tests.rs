@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::schema::FileLimits;
 
 const SELECT: FieldKind = FieldKind::Select { multiple: false };
 const SELECTS: FieldKind = FieldKind::Select { multiple: true };
@@ -229,6 +230,7 @@ fn relations_and_files_are_alike() {
             FieldKind::File {
                 protected: false,
                 multiple,
+                limits: FileLimits::default(),
             },
         ] {
             let stored = if multiple { json!(["a"]) } else { json!("a") };
@@ -358,6 +360,7 @@ fn kinds() -> Vec<FieldKind> {
         kinds.push(FieldKind::File {
             protected: true,
             multiple,
+            limits: FileLimits::default(),
         });
     }
     kinds

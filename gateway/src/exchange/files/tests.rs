@@ -1,0 +1,164 @@
+//! Which files are let on, and which are refused, in which words.
+
+use super::*;
+use crate::schema::{CollectionKind, Field};
+
+/// A collection with a picture, many photos and a title.
+fn albums() -> Collection {
+    let field = |name: &str, kind| Field {
+        name: name.to_owned(),
+        kind,
+        hidden: false,
+    };
+    let file = |max_select, max_size, mime_types: &[&str]| FieldKind::File {
+        protected: false,
+        multiple: max_select > 1,
+        limits: FileLimits {
+            max_select,
+            max_size,
+            mime_types: mime_types.iter().map(|name| (*name).to_owned()).collect(),
+        },
+    };
+    Collection {
+        id: "pbc_albums".to_owned(),
+        name: "albums".to_owned(),
+        kind: CollectionKind::Base,
+        system: false,
+        masked: std::sync::Arc::default(),
+        masked_of_logins: std::sync::Arc::default(),
+        fields: vec![
+            field("title", FieldKind::Text),
+            field("cover", file(0, 0, &["image/png", "image/jpeg; q=1"])),
+            field("photos", file(3, 10, &[])),
+        ],
+    }
+}
+
+fn upload(key: &str, size: u64, media_type: &str) -> Upload {
+    Upload {
+        key: key.to_owned(),
+        name: format!("{}.bin", FieldKey::parse(key).base),
+        size,
+        media_type: media_type.to_owned(),
+    }
+}
+
+#[track_caller]
+fn check(keys: &[&str], body: &Value, expected: Result<(), &str>) {
+    let uploads: Vec<Upload> = keys.iter().map(|key| upload(key, 1, "image/png")).collect();
+    let body = body.as_object().cloned().unwrap_or_default();
+    let found = hold_uploads(&uploads, &albums(), &body, &Types::default());
+    let found = found.map_err(|error| error.to_string());
+    assert_eq!(found, expected.map_err(str::to_owned), "{keys:?} {body:?}");
+}
+
+#[track_caller]
+fn one(upload: &Upload, types: &[&str], expected: Option<&str>) {
+    let types = Types::new(types.iter().map(|name| (*name).to_owned()).collect());
+    let found = hold_uploads(std::slice::from_ref(upload), &albums(), &Map::new(), &types);
+    let found = found.err().map(|error| error.to_string());
+    assert_eq!(found.as_deref(), expected, "{upload:?}");
+}
+
+#[test]
+fn files_are_for_fields_of_files_by_keys_that_add_them() {
+    check(&["cover"], &json!({"title": "x"}), Ok(()));
+    for key in ["photos", "photos+", "+photos"] {
+        check(&[key, key, key], &json!({}), Ok(()));
+    }
+    check(
+        &["title"],
+        &json!({}),
+        Err("the field \"title\" takes no files"),
+    );
+    for key in ["Cover", "nope", "photos++", "@jsonPayload"] {
+        let message = format!("the collection albums has no field for the key \"{key}\"");
+        check(&[key], &json!({}), Err(&message));
+    }
+    for key in ["photos-", "photos:autogenerate"] {
+        let message = format!("the key \"{key}\" has a modifier that its field does not take");
+        check(&[key], &json!({}), Err(&message));
+    }
+}
+
+#[test]
+fn a_field_holds_so_many_files_and_those_it_keeps_count() {
+    let two = "the field \"cover\" takes at most 1 files";
+    check(&["cover", "cover"], &json!({}), Err(two));
+    check(&["cover"], &json!({"cover": "old.png"}), Err(two));
+    check(&["cover"], &json!({"cover": ""}), Ok(()));
+    let four = "the field \"photos\" takes at most 3 files";
+    check(&["photos"; 4], &json!({}), Err(four));
+    check(&["photos+"; 4], &json!({}), Err(four));
+    check(&["photos"], &json!({"photos": ["a", "b"]}), Ok(()));
+    check(&["photos"; 2], &json!({"photos": ["a", "b"]}), Err(four));
+    check(&["photos"; 3], &json!({"photos": []}), Ok(()));
+}
+
+#[test]
+fn two_ways_to_change_one_field_are_refused() {
+    let ambiguous = "the field \"photos\" is changed by more than one key";
+    check(&["photos", "photos+"], &json!({}), Err(ambiguous));
+    check(&["+photos", "photos+"], &json!({}), Err(ambiguous));
+    for (key, other) in [
+        ("photos", "photos-"),
+        ("photos+", "photos-"),
+        ("photos+", "photos"),
+        ("photos+", "photos+"),
+    ] {
+        check(&[key], &json!({other: ["a"]}), Err(ambiguous));
+    }
+}
+
+#[test]
+fn a_file_is_as_large_as_its_field_takes_and_no_larger() {
+    one(&upload("photos", 10, "image/png"), &[], None);
+    let large = "the file \"photos.bin\" is larger than the 10 bytes that \"photos\" takes";
+    one(&upload("photos", 11, "image/png"), &[], Some(large));
+    let default = 5 * 1024 * 1024;
+    one(&upload("cover", default, "image/png"), &[], None);
+    let large = "the file \"cover.bin\" is larger than the 5242880 bytes that \"cover\" takes";
+    one(&upload("cover", default + 1, "image/png"), &[], Some(large));
+}
+
+#[test]
+fn a_type_that_is_another_without_doubt_is_refused_and_the_rest_is_left_to_pocketbase() {
+    for media_type in ["image/png", "image/jpeg", "text/plain", "application/x-rar"] {
+        one(&upload("cover", 1, media_type), &[], None);
+    }
+    for media_type in ["image/svg+xml", "text/html", "application/pdf"] {
+        let message = format!(
+            "the file \"cover.bin\" is {media_type}; \"cover\" takes image/png, image/jpeg; q=1"
+        );
+        one(&upload("cover", 1, media_type), &[], Some(&message));
+    }
+}
+
+#[test]
+fn the_types_of_the_configuration_are_the_only_ones() {
+    let types = ["image/*", "application/pdf"];
+    for media_type in ["image/png", "image/svg+xml", "application/pdf"] {
+        one(&upload("photos", 1, media_type), &types, None);
+    }
+    for media_type in ["application/pdfx", "text/plain", "imagex/png"] {
+        let message =
+            format!("the file \"photos.bin\" is {media_type}, and such files are not taken here");
+        one(&upload("photos", 1, media_type), &types, Some(&message));
+    }
+}
+
+#[test]
+fn a_refusal_is_in_pocketbases_words_where_it_has_some() {
+    let uploads = [upload("photos", 11, "image/png")];
+    let error = hold_uploads(&uploads, &albums(), &Map::new(), &Types::default()).unwrap_err();
+    let (field, told) = error.of_field().unwrap();
+    assert_eq!(field, "photos");
+    assert_eq!(
+        told,
+        json!({
+            "code": "validation_file_size_limit",
+            "message": "Failed to upload photos.bin - the maximum allowed file size is 10 bytes.",
+            "params": {"file": "photos.bin", "maxSize": 10},
+        })
+    );
+}
