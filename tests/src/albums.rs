@@ -35,8 +35,8 @@ pub const PNG: &[u8] = &[
     b'N', b'D', 0xae, 0x42, 0x60, 0x82,
 ];
 
-/// How many parts a batch may have here.
-pub const PARTS: usize = 50;
+/// How many parts a batch may have here: fewer than at the gateway.
+pub const PARTS: usize = 20;
 
 /// Where a scenario is played: at PocketBase itself, or at a gateway before it.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Every folder of `rules-examples` has a scenario.
 
 use hapta_tests::demo::{ALICE, BOB, COMMENT_OF_BOB, POST_OF_ALICE, POST_OF_BOB, record, records};
-use hapta_tests::{Setup, Stage, rules};
+use hapta_tests::{Form, Setup, Stage, rules};
 use serde_json::{Value, json};
 
 #[test]
@@ -177,5 +177,44 @@ async fn a_quota_is_used_up_by_what_was_created_and_is_each_one_s_own() {
     assert_eq!(refused["message"], "No more than 2 in a day.");
     bob.post(&records("posts")).json(&post).await.expect(200);
     let guest = stage.guest().post(&records("posts")).json(&post).await;
+    assert_eq!(guest.refused(401)["data"]["@rule"]["code"], "log_in_first");
+}
+
+#[tokio::test]
+async fn an_upload_quota_is_used_up_by_bytes_and_is_each_one_s_own() {
+    let entry = json!({ "grants": ["hapta:rule/counters"], "settings": { "bytes": 1024 } });
+    let entry = toml::Table::try_from(entry).expect("an entry that TOML can say");
+    let stage = Stage::with(|gateway| {
+        gateway
+            .rule_entry("upload-quota", "upload_quota", entry)
+            .judged("posts", &["upload-quota"])
+            .open("users")
+    })
+    .await;
+    let (alice, bob) = (stage.log_in("alice").await, stage.log_in("bob").await);
+    let cover = |size: usize| {
+        let form = Form::new().text("title", "With a cover");
+        form.file("cover", "a.bin", vec![7; size])
+    };
+    // What PocketBase refuses does not count.
+    let untitled = Form::new().file("cover", "a.bin", vec![7; 1_000]);
+    let post = alice.post(&records("posts")).form(untitled);
+    post.await.refused(400);
+    let post = alice.post(&records("posts")).form(cover(1_000));
+    post.await.expect(200);
+    let own = record("posts", POST_OF_ALICE);
+    let refused = alice.patch(&own).form(cover(25)).await.refused(429);
+    assert_eq!(refused["data"]["@rule"]["code"], "upload_quota_used_up");
+    assert_eq!(refused["data"]["cover"]["code"], "upload_quota_used_up");
+    assert_eq!(refused["message"], "No more than 1 KiB of files in a day.");
+    alice.patch(&own).form(cover(24)).await.expect(200);
+    alice
+        .patch(&own)
+        .json(&json!({ "title": "No file" }))
+        .await
+        .expect(200);
+    let post = bob.post(&records("posts")).form(cover(1_024));
+    post.await.expect(200);
+    let guest = stage.guest().post(&records("posts")).form(cover(1)).await;
     assert_eq!(guest.refused(401)["data"]["@rule"]["code"], "log_in_first");
 }

@@ -102,7 +102,7 @@ mod tidy;
 mod tls;
 /// What a rule is told of a request, and what never.
 mod told;
-/// Files that come with a write.
+/// Files on their way in: what PocketBase makes of them, and what the gateway lets by.
 mod uploads;
 /// One value, many spellings: what PocketBase stores of them, and what a rule sees.
 mod values;

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -20,6 +21,15 @@ pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     token: Option<HeaderValue>,
 }
+
+/// A form with a file, ready to be sent again and again.
+pub(crate) struct Form {
+    media_type: &'static str,
+    bytes: Bytes,
+}
+
+/// A body with its type.
+struct Body(&'static str, Bytes);
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
@@ -63,37 +73,84 @@ impl Client {
         self.ask(Method::PATCH, path, body).await
     }
 
+    /// The text of a good answer to a form.
+    pub(crate) async fn patch_form(&mut self, path: &str, form: &Form) -> anyhow::Result<String> {
+        let body = Body(form.media_type, form.bytes.clone());
+        good(path, self.send(Method::PATCH, path, body).await?).await
+    }
+
+    /// How long a good answer is, in bytes; it is read piece by piece.
+    pub(crate) async fn length(&mut self, path: &str) -> anyhow::Result<usize> {
+        let answer = self
+            .send(Method::GET, path, Body::json(Bytes::new()))
+            .await?;
+        let status = answer.status();
+        ensure!(status.is_success(), "{path} answers {status}");
+        let (mut body, mut length) = (answer.into_body(), 0);
+        while let Some(frame) = body.frame().await {
+            length += frame?.data_ref().map_or(0, Bytes::len);
+        }
+        Ok(length)
+    }
+
     /// What is answered to a post, good or not.
     pub(crate) async fn status(&mut self, path: &str, body: &Value) -> anyhow::Result<StatusCode> {
-        let body = Bytes::from(body.to_string());
-        Ok(self.send(Method::POST, path, body).await?.0)
+        let body = Body::json(Bytes::from(body.to_string()));
+        let answer = self.send(Method::POST, path, body).await?;
+        let status = answer.status();
+        answer.into_body().collect().await?;
+        Ok(status)
     }
 
     async fn ask(&mut self, method: Method, path: &str, body: Bytes) -> anyhow::Result<String> {
-        let (status, text) = self.send(method, path, body).await?;
-        ensure!(status.is_success(), "{path} answers {status}: {text}");
-        Ok(text)
+        good(path, self.send(method, path, Body::json(body)).await?).await
     }
 
     async fn send(
         &mut self,
         method: Method,
         path: &str,
-        body: Bytes,
-    ) -> anyhow::Result<(StatusCode, String)> {
+        Body(media_type, body): Body,
+    ) -> anyhow::Result<Response<Incoming>> {
         let mut request = Request::builder().method(method).uri(path);
         request = request.header(HOST, "bench");
         if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json");
+            request = request.header(CONTENT_TYPE, media_type);
         }
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Full::new(body))?;
         self.sender.ready().await?;
-        let answer = self.sender.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        Ok(self.sender.send_request(request).await?)
     }
+}
+
+impl Body {
+    fn json(body: Bytes) -> Self {
+        Self("application/json", body)
+    }
+}
+
+impl Form {
+    /// A form of one file of zeros.
+    pub(crate) fn of_a_file(field: &str, size: usize) -> Self {
+        let head = format!(
+            "--a-boundary\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"a.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        let bytes = [head.as_bytes(), &vec![0; size], b"\r\n--a-boundary--\r\n"].concat();
+        Self {
+            media_type: "multipart/form-data; boundary=a-boundary",
+            bytes: bytes.into(),
+        }
+    }
+}
+
+/// The text of an answer, which is to be good.
+async fn good(path: &str, answer: Response<Incoming>) -> anyhow::Result<String> {
+    let status = answer.status();
+    let body = answer.into_body().collect().await?.to_bytes();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    ensure!(status.is_success(), "{path} answers {status}: {text}");
+    Ok(text)
 }

@@ -5,6 +5,8 @@
 //! - [`throughput`]: the whole over sockets against nginx
 //! - [`direct`]: the whole before a real PocketBase, against PocketBase alone
 //! - [`login`]: a login against one at PocketBase, and a thousand wrong ones a second
+//! - [`files`]: a hundred megabytes each way, and what memory they take on their way
+//! - [`batch`]: twenty writes at once
 //! - [`swap`]: a rule's file swapped under load
 //! - [`hostile`]: rules that loop for ever beside others
 //!
@@ -13,12 +15,14 @@
 //! sockets is measured on the real binary, before a [`stub`] of PocketBase but
 //! where PocketBase itself is what it is measured against.
 //!
-//! A name as argument (`calls`, `reveal`, `throughput`, `direct`, `login`, `swap`, `hostile`) measures that
-//! alone. The status is 0 whether or not the aims hold.
+//! A name as argument (`calls`, `reveal`, `throughput`, `direct`, `login`, `files`, `batch`, `swap`,
+//! `hostile`) measures that alone. The status is 0 whether or not the aims hold.
 
+mod batch;
 mod calls;
 mod client;
 mod direct;
+mod files;
 mod fixtures;
 mod hostile;
 mod load;
@@ -89,6 +93,18 @@ async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
         report.note(
             "login: the password hashed at bcrypt's least cost, one rule with all three hooks; wrong logins: PocketBase's own cost, 50 connections from one address",
         );
+    }
+    if is_chosen("files") {
+        said("files")?;
+        files::measure(&mut report).await?;
+        report.note(
+            "upload, download: 100 MB, one at a time, in turn with PocketBase directly, medians; the gateway's peak above what it had before",
+        );
+    }
+    if is_chosen("batch") {
+        said("batches")?;
+        batch::measure(&mut report).await?;
+        report.note("batch vs direct: 20 creates of 400 bytes, one batch at a time, one rule with before and reveal");
     }
     if is_chosen("swap") {
         said("swaps")?;

@@ -123,18 +123,37 @@ impl Process {
 
     /// Resident memory, in MiB.
     pub(crate) fn memory(&self) -> anyhow::Result<f64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most that was resident since [`forget_peak`](Self::forget_peak), in MiB.
+    pub(crate) fn peak(&self) -> anyhow::Result<f64> {
+        self.status("VmHWM:")
+    }
+
+    /// Lets the peak of its memory begin anew, with what is resident now.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        Ok(std::fs::write(self.path("clear_refs")?, "5")?)
+    }
+
+    /// A size in its status, in MiB.
+    fn status(&self, name: &str) -> anyhow::Result<f64> {
         let status = self.proc("status")?;
         let kib = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(name))
             .and_then(|rest| rest.split_whitespace().next())
-            .context("no resident memory in a process's status")?;
+            .with_context(|| format!("no {name} in a process's status"))?;
         Ok(f64::from(kib.parse::<u32>()?) / 1_024.0)
     }
 
     fn proc(&self, file: &str) -> anyhow::Result<String> {
+        Ok(std::fs::read_to_string(self.path(file)?)?)
+    }
+
+    fn path(&self, file: &str) -> anyhow::Result<PathBuf> {
         let id = self.child.id().context("the process has ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+        Ok(format!("/proc/{id}/{file}").into())
     }
 
     /// Ends it and waits until it has.

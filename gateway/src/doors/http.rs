@@ -8,12 +8,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{Method, Request, Response};
+use axum::http::{Method, Request, Response, header};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http_body_util::BodyExt;
 use tower_http::timeout::TimeoutBody;
 
+use super::rest;
 use crate::gateway::Gateway;
 use crate::pipeline::{self, ResponseBody};
 
@@ -32,15 +32,22 @@ async fn hear(
 ) -> Response<Body> {
     let method = request.method().clone();
     let (parts, body) = request.into_parts();
+    // Who waits to be told to send on has sent nothing, and is not to.
+    let is_sending = !parts.headers.contains_key(header::EXPECT);
+    let (body, rest) = rest::lend(body);
     let request = pipeline::Request {
         path: path(&parts.uri),
         query: parts.uri.query().map(str::to_owned),
         method: parts.method,
         headers: parts.headers,
         address: address(peer.ip()),
-        body: body.map_err(std::io::Error::other).boxed_unsync(),
+        body,
     };
-    write(pipeline::serve(&gateway, request).await, &method)
+    let response = pipeline::serve(&gateway, request).await;
+    if is_sending {
+        rest.read().await;
+    }
+    write(response, &method)
 }
 
 /// The path of a request in origin form. A whole URL in the request line

@@ -204,12 +204,15 @@ fn limits<'a>(upload: &Upload, collection: &'a Collection) -> Result<&'a FileLim
         });
     };
     match modifier {
-        Modifier::Set | Modifier::Append | Modifier::Prepend => Ok(limits),
-        // PocketBase passes over those.
-        Modifier::Remove | Modifier::Autogenerate => Err(WriteError::Modifier {
-            key: upload.key.clone(),
+        Modifier::Set | Modifier::Append => Ok(limits),
+        Modifier::Prepend if limits.max_select > 1 => Ok(limits),
+        // PocketBase passes over those: of one file before another it keeps the other.
+        Modifier::Prepend | Modifier::Remove | Modifier::Autogenerate => {
+            Err(WriteError::Modifier {
+                key: upload.key.clone(),
+            }
+            .into())
         }
-        .into()),
     }
 }
 
@@ -248,8 +251,9 @@ fn check(upload: &Upload, limits: &FileLimits, types: &Types) -> Result<(), File
 }
 
 /// How many files a body keeps by their names in the field of a key. PocketBase
-/// joins those with the files where both keys are the bare name; of any other two
-/// keys of one field it makes what depends on their length.
+/// joins those that are under the bare name with the files, as the SDK sends them: under
+/// the bare name as well, and in a batch as added ones. Of any other two keys of one
+/// field it makes what depends on their length.
 fn kept(key: FieldKey<'_>, body: &Map<String, Value>) -> Result<u64, FilesError> {
     let mut names = 0;
     for (other, value) in body {
@@ -257,7 +261,7 @@ fn kept(key: FieldKey<'_>, body: &Map<String, Value>) -> Result<u64, FilesError>
         if other.base != key.base {
             continue;
         }
-        if other.modifier != Modifier::Set || key.modifier != Modifier::Set {
+        if other.modifier != Modifier::Set {
             return Err(ambiguous(key));
         }
         names = match value {

@@ -48,20 +48,19 @@ pub enum FormError {
 /// Makes an object of a form's pairs.
 ///
 /// PocketBase lays every `@jsonPayload` over what is there, and since 0.40 an
-/// object within it over an object; `null` takes all other values away. So here it
-/// is there once, an object, and has no key in common with the form.
+/// object within it over an object; `null` takes all other values away. So here
+/// each is an object, and has no key in common with another or with the form. The
+/// SDK sends one for each list and each object that comes with a file.
 ///
 /// # Errors
 ///
 /// A form that has two meanings, by the name of its value.
 pub fn object(pairs: Vec<(String, String)>) -> Result<Map<String, Value>, FormError> {
     let mut values: Map<String, Value> = Map::new();
-    let mut payload = None;
+    let mut payload = Map::new();
     for (name, text) in pairs {
         if name == PAYLOAD {
-            if payload.replace(text).is_some() {
-                return refuse(PAYLOAD, "it is there twice");
-            }
+            lay(&mut payload, &text)?;
             continue;
         }
         match values.get_mut(&name) {
@@ -78,18 +77,27 @@ pub fn object(pairs: Vec<(String, String)>) -> Result<Map<String, Value>, FormEr
             }
         }
     }
-    if let Some(payload) = payload {
-        let Value::Object(payload) = json::parse(payload.as_bytes(), Bounds::default())? else {
-            return refuse(PAYLOAD, "it is no object");
-        };
-        for (key, value) in payload {
-            if values.contains_key(&key) {
-                return refuse(&key, "it is in @jsonPayload as well");
-            }
-            values.insert(key, value);
+    for (key, value) in payload {
+        if values.contains_key(&key) {
+            return refuse(&key, "it is in @jsonPayload as well");
         }
+        values.insert(key, value);
     }
     Ok(values)
+}
+
+/// Adds one payload to those before it.
+fn lay(payload: &mut Map<String, Value>, text: &str) -> Result<(), FormError> {
+    let Value::Object(more) = json::parse(text.as_bytes(), Bounds::default())? else {
+        return refuse(PAYLOAD, "it is no object");
+    };
+    for (key, value) in more {
+        if payload.contains_key(&key) {
+            return refuse(&key, "it is in @jsonPayload twice");
+        }
+        payload.insert(key, value);
+    }
+    Ok(())
 }
 
 /// A value as PocketBase types it: a flag, a number in the one spelling that Go
@@ -208,8 +216,19 @@ mod tests {
         let refused =
             |problem: &str| format!("the form's value \"@jsonPayload\" is refused: {problem}");
         check(
-            &[("@jsonPayload", "{}"), ("@jsonPayload", "{}")],
-            Err(&refused("it is there twice")),
+            &[
+                ("@jsonPayload", "{\"a\": []}"),
+                ("c", "x"),
+                ("@jsonPayload", "{\"b\": null}"),
+            ],
+            Ok(json!({"a": [], "b": null, "c": "x"})),
+        );
+        check(
+            &[
+                ("@jsonPayload", "{\"a\": {\"b\": 1}}"),
+                ("@jsonPayload", "{\"a\": {\"c\": 2}}"),
+            ],
+            Err("the form's value \"a\" is refused: it is in @jsonPayload twice"),
         );
         for payload in ["null", "[]", "1", "\"{}\""] {
             check(

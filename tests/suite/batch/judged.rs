@@ -328,6 +328,22 @@ async fn headers_of_a_part_are_nobody_s() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_named_comes_with_its_part() {
+    let stage = stage(|gateway| {
+        let settings = json!({ "headers": ["x-in"] });
+        let gateway = gateway.rule_with("probe", &settings);
+        gateway
+            .judged(ALBUMS, &["probe"])
+            .also("[batch]\nheaders = [\"X-In\"]")
+    })
+    .await;
+    let mut part = create(ALBUMS, &json!({}));
+    part["headers"] = json!({ "x-in": "of the part" });
+    let call = batch(&stage.guest(), &[part]).header("X-In", "of the whole");
+    assert_eq!(seen(&call.await, 0)["headers"]["x-in"], "of the part");
+}
+
+#[tokio::test]
 async fn who_asks_is_found_out_once_for_all_parts() {
     let stage = stage(|gateway| gateway.open(ALBUMS)).await;
     let parts = [create(ALBUMS, &json!({}))];

@@ -84,6 +84,34 @@ async fn other_records_do_not_wait() {
 }
 
 #[tokio::test]
+async fn so_many_wait_for_a_record_and_no_more() {
+    let stage = albums::stage(|gateway| albums::open(gateway).also("[writes]\nwaiting = 1")).await;
+    let album = json!({ "id": FIRST });
+    let made = stage.direct().post(&records(ALBUMS)).json(&album);
+    made.await.expect(200);
+    let held = stage.proxy.hold(&record(ALBUMS, FIRST));
+    let write = || {
+        let call = stage.guest().patch(&record(ALBUMS, FIRST));
+        call.json(&json!({ "plays+": 1 }))
+    };
+    let first = tokio::spawn(write().into_future());
+    stage.proxy.arrived(&record(ALBUMS, FIRST)).await;
+    // Of these one has the place, whichever comes first; the other is refused at once.
+    let mut second = tokio::spawn(write().into_future());
+    let mut third = tokio::spawn(write().into_future());
+    let (refused, waits) = tokio::select! {
+        refused = &mut second => (refused, third),
+        refused = &mut third => (refused, second),
+    };
+    assert_eq!(refused.expect("no panic").code(503), "record_busy");
+    drop(held);
+    for written in [first, waits] {
+        written.await.expect("no panic").expect(200);
+    }
+    assert_eq!(plays(&stage.direct()).await, 2);
+}
+
+#[tokio::test]
 async fn who_waits_for_a_record_does_not_wait_for_ever() {
     let stage =
         albums::stage(|gateway| albums::open(gateway).also("[writes]\nwait = \"200ms\"")).await;

@@ -233,6 +233,22 @@ async fn what_is_no_list_of_parts_is_refused() {
 }
 
 #[tokio::test]
+async fn a_batch_has_as_many_parts_as_the_gateway_takes() {
+    let setup = |gateway| albums::open(gateway).also("[batch]\nparts = 2");
+    let stage = albums::stage(setup).await;
+    let part = create(ALBUMS, &json!({}));
+    batch(&stage.guest(), &vec![part.clone(); 2])
+        .await
+        .expect(200);
+    stage.proxy.take();
+    let refused = batch(&stage.guest(), &vec![part; 3]).await.refused(400);
+    let fault = &refused["data"]["requests"];
+    assert_eq!(fault["code"], "validation_length_too_long", "{refused}");
+    assert_eq!(fault["params"]["max"], 2);
+    nothing_reached(&stage, "too many parts");
+}
+
+#[tokio::test]
 async fn a_key_of_a_body_is_a_field_s() {
     let stage = stage().await;
     // PocketBase ignores these, or takes one of two.

@@ -39,7 +39,7 @@ async fn until_none_waits(stage: &Stage) {
     })
     .await;
     assert!(is_empty(&stage.gateway.folder().join(FOLDER)));
-    for metric in ["hapta_uploads_open", "hapta_uploads_bytes"] {
+    for metric in ["hapta_uploads_open", "hapta_uploads_spooled_bytes"] {
         assert_eq!(stage.gateway.metric(metric).await, Some(0.0), "{metric}");
     }
 }

@@ -86,7 +86,7 @@ async fn a_form_begins_and_ends_with_its_parts() {
         only_direct(&stage, send, &records(ALBUMS)).await;
     }
     // Nobody takes what is cut.
-    for end in [2, 4, 10] {
+    for end in [3, 4, 10] {
         let body = plain.slice(..plain.len() - end);
         let refused = stage.guest().post(&records(ALBUMS)).body(Form::TYPE, body);
         refused.await.refused(400);
@@ -109,7 +109,7 @@ async fn the_query_is_no_part_of_a_form_with_files() {
 }
 
 #[tokio::test]
-async fn one_payload_lies_beside_the_files() {
+async fn a_key_is_in_one_payload_or_a_text_of_its_own() {
     let stage = stage().await;
     let (a, b) = (json!({ "title": "a" }), json!({ "title": "b" }));
     let file = || Form::new().file("scan", "a.txt", "a");
@@ -129,9 +129,7 @@ async fn one_payload_lies_beside_the_files() {
 async fn a_file_is_for_a_field_of_files() {
     let stage = stage().await;
     // PocketBase empties the field, or never says that it dropped the file.
-    for key in [
-        "title", "plays", "nothing", "photos-", "secret", "negative", "id",
-    ] {
+    for key in ["title", "plays", "nothing", "photos-", "secret", "id"] {
         let form = Form::new().text("title", "x").file(key, "a.txt", "a");
         let form = if key == "title" {
             Form::new().file(key, "a.txt", "a")

@@ -75,7 +75,7 @@ fn files_are_for_fields_of_files_by_keys_that_add_them() {
         let message = format!("the collection albums has no field for the key \"{key}\"");
         check(&[key], &json!({}), Err(&message));
     }
-    for key in ["photos-", "photos:autogenerate"] {
+    for key in ["photos-", "photos:autogenerate", "+cover"] {
         let message = format!("the key \"{key}\" has a modifier that its field does not take");
         check(&[key], &json!({}), Err(&message));
     }
@@ -93,6 +93,10 @@ fn a_field_holds_so_many_files_and_those_it_keeps_count() {
     check(&["photos"], &json!({"photos": ["a", "b"]}), Ok(()));
     check(&["photos"; 2], &json!({"photos": ["a", "b"]}), Err(four));
     check(&["photos"; 3], &json!({"photos": []}), Ok(()));
+    for key in ["photos+", "+photos"] {
+        check(&[key], &json!({"photos": ["a", "b"]}), Ok(()));
+        check(&[key; 2], &json!({"photos": ["a", "b"]}), Err(four));
+    }
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn two_ways_to_change_one_field_are_refused() {
     for (key, other) in [
         ("photos", "photos-"),
         ("photos+", "photos-"),
-        ("photos+", "photos"),
+        ("photos", "photos+"),
         ("photos+", "photos+"),
     ] {
         check(&[key], &json!({other: ["a"]}), Err(ambiguous));
