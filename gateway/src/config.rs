@@ -123,7 +123,8 @@ pub enum ConfigError {
     },
 }
 
-/// How many answers about tokens may be kept: each takes a record's memory.
+/// How many answers about tokens may be kept, each of which takes a record's
+/// memory; and how many file tokens.
 const REMEMBERED: std::ops::RangeInclusive<usize> = 1..=1_000_000;
 
 impl Config {
@@ -150,13 +151,14 @@ impl Config {
         let raw: raw::File = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         let superusers = raw.superusers.routes == raw::Switch::On;
         not_nothing(&[("sessions.verified_for", raw.sessions.verified_for.is_zero())])?;
-        if !REMEMBERED.contains(&raw.sessions.remembered) {
-            let range = format!(
-                "must be from {} to {}",
-                REMEMBERED.start(),
-                REMEMBERED.end()
-            );
-            return Err(invalid("sessions.remembered", range));
+        for (key, number) in [
+            ("sessions.remembered", raw.sessions.remembered),
+            ("sessions.file_tokens", raw.sessions.file_tokens),
+        ] {
+            if !REMEMBERED.contains(&number) {
+                let (least, most) = (REMEMBERED.start(), REMEMBERED.end());
+                return Err(invalid(key, format!("must be from {least} to {most}")));
+            }
         }
         Ok(Self {
             pocketbase: pocketbase::resolve(raw.pocketbase, folder, environment)?,
@@ -166,6 +168,7 @@ impl Config {
                 verified_for: raw.sessions.verified_for,
                 remembered: raw.sessions.remembered,
                 bad_token: raw.sessions.bad_token.into(),
+                file_tokens: raw.sessions.file_tokens,
             },
             pending_logins: logins::pending(&raw.logins)?,
             uploads: uploads::resolve(raw.uploads, folder)?,

@@ -302,9 +302,12 @@ fn session(error: &SessionError) -> (StatusCode, &'static str) {
     match error {
         SessionError::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
         SessionError::Header => (StatusCode::UNAUTHORIZED, "token_header"),
-        SessionError::Token(_) | SessionError::Collection | SessionError::Refused => {
-            (StatusCode::UNAUTHORIZED, "token_invalid")
-        }
+        SessionError::Token(_)
+        | SessionError::Collection
+        | SessionError::Refused
+        | SessionError::Unknown => (StatusCode::UNAUTHORIZED, "token_invalid"),
+        SessionError::TwoPeople => (StatusCode::UNAUTHORIZED, "token_of_another"),
+        SessionError::Full => (StatusCode::SERVICE_UNAVAILABLE, "file_tokens_full"),
         SessionError::Superuser => (StatusCode::FORBIDDEN, "superuser"),
         SessionError::Upstream(error) => upstream(error),
     }

@@ -21,11 +21,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 
 use crate::operation::{CollectionRef, Operation, RecordId, RecordQuery, Takes};
-use crate::principal::Principal;
+use crate::principal::{Principal, Token};
 use crate::schema::Collection;
 use crate::surface::{Surface, Unnamed};
 
@@ -154,6 +154,17 @@ fn of_body(collection: &Collection, key: &str) -> Unnamed {
 }
 
 impl Exchange {
+    /// What goes along to PocketBase to say who asks. Who shows a file token
+    /// and nothing else is known to it by that, and is not logged in.
+    #[must_use]
+    pub fn login(&self) -> Option<&Token> {
+        let record = self.principal.record()?;
+        let header = self.client.headers.get(header::AUTHORIZATION);
+        let shows_login = header.is_some_and(|header| !header.is_empty());
+        let is_by_file_token = self.operation.file_token().is_some() && !shows_login;
+        (!is_by_file_token).then_some(&record.token)
+    }
+
     /// The keys of its body whose values are secrets.
     #[must_use]
     pub fn masked(&self) -> Arc<[String]> {

@@ -226,6 +226,7 @@ impl Gateway {
         let stations = Stations {
             streams: self.realtime.counts(),
             locks: self.locks.counts(),
+            files: self.sessions.file_tokens(),
             spools: self.spools.counts(),
         };
         self.metrics.text(tallies, &in_force.generation, stations)

@@ -17,6 +17,7 @@ mod conceal;
 mod conditions;
 mod content;
 mod fetch;
+mod files;
 mod fill;
 mod locked;
 mod login;

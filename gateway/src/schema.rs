@@ -206,6 +206,21 @@ impl Collection {
         })
     }
 
+    /// Whether PocketBase asks for a token before it serves some of its files.
+    #[must_use]
+    pub fn has_protected_files(&self) -> bool {
+        let is_protected = |field: &Field| {
+            matches!(
+                field.kind,
+                FieldKind::File {
+                    protected: true,
+                    ..
+                }
+            )
+        };
+        self.fields.iter().any(is_protected)
+    }
+
     /// Whether its records can log in.
     #[must_use]
     pub fn is_auth(&self) -> bool {

@@ -3,6 +3,9 @@
 //! A token that is sent must be good. PocketBase itself takes a bad one for no
 //! token at all and answers as to a guest; here it is refused.
 
+mod files;
+mod shown;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +17,12 @@ use ring::digest;
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub use self::files::FileTokenCounts;
+pub use self::shown::Shown;
+
+use self::files::{FileToken, FileTokens, Holder};
 use crate::exchange::Client;
-use crate::exchange::token::{self, Claims, TokenError};
+use crate::exchange::token::{self, Claims, TokenError, TokenKind};
 use crate::operation::Identity;
 use crate::principal::{Principal, Token, Vouched};
 use crate::schema::{Collection, CollectionKind, Schema};
@@ -30,6 +37,8 @@ pub struct Settings {
     pub remembered: usize,
     /// What becomes of a token that is not good.
     pub bad_token: BadToken,
+    /// How many file tokens are good at once.
+    pub file_tokens: usize,
 }
 
 /// What becomes of a request with a token that is not good.
@@ -47,6 +56,8 @@ pub struct Sessions {
     upstream: Arc<Upstream>,
     /// What PocketBase said of a token, each for its time.
     answers: Cache<Key, Answer, Weight>,
+    /// For downloads.
+    files: FileTokens,
     /// How often something was forgotten.
     forgotten: AtomicU64,
 }
@@ -78,6 +89,15 @@ pub enum SessionError {
     /// PocketBase said no, or its record is another than the token names.
     #[error("PocketBase does not accept the token")]
     Refused,
+    /// PocketBase may know it, but it was not handed out here, or is forgotten.
+    #[error("the file token is none that was handed out here")]
+    Unknown,
+    /// The file token is one record's, the Authorization header another's.
+    #[error("the file token and the Authorization header are of two people")]
+    TwoPeople,
+    /// With the bound, [`Settings::file_tokens`].
+    #[error("there are too many file tokens at once")]
+    Full,
     /// The token may be good; it is not asked about.
     #[error("superusers are not served here")]
     Superuser,
@@ -90,15 +110,19 @@ impl SessionError {
     /// Whether it is the token that is not good, and nothing else.
     fn is_of_the_token(&self) -> bool {
         match self {
-            Self::Header | Self::Token(_) | Self::Collection | Self::Refused => true,
-            // A superuser is refused, not demoted.
-            Self::Superuser | Self::Missing | Self::Upstream(_) => false,
+            Self::Header | Self::Token(_) | Self::Collection | Self::Refused | Self::Unknown => {
+                true
+            }
+            // A superuser is refused, not demoted; and two that are good are not none.
+            Self::Superuser | Self::TwoPeople | Self::Missing | Self::Full | Self::Upstream(_) => {
+                false
+            }
         }
     }
 }
 
 /// SHA-256 of the token.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key([u8; 32]);
 
 #[derive(Clone)]
@@ -137,6 +161,7 @@ impl Sessions {
         let capacity = settings.remembered as u64 * AVERAGE_BYTES;
         let answers = Cache::with_weighter(settings.remembered, capacity, Weight);
         Self {
+            files: FileTokens::new(settings.file_tokens),
             settings,
             upstream,
             answers,
@@ -152,23 +177,23 @@ impl Sessions {
     /// those are not served; PocketBase being away.
     pub async fn identify(
         &self,
-        identity: Identity,
+        shown: Shown<'_>,
         admits: Admits,
-        client: &Client,
         schema: &Schema,
     ) -> Result<Principal, SessionError> {
+        let identity = shown.identity;
         match (identity, admits) {
             (Identity::Ignored, _) | (Identity::Superuser, Admits::NoSuperusers) => {
                 return Ok(Principal::Guest);
             }
             (Identity::Superuser, Admits::Everyone) => {
-                let found = self.found(admits, client, schema).await;
+                let found = self.found(shown, admits, schema).await;
                 let superuser = found.ok().flatten().filter(Principal::is_superuser);
                 return Ok(superuser.unwrap_or(Principal::Guest));
             }
             (Identity::Optional | Identity::IfGood | Identity::Required, _) => {}
         }
-        match self.found(admits, client, schema).await {
+        match self.found(shown, admits, schema).await {
             Ok(Some(principal)) => Ok(principal),
             Ok(None) => nobody(identity),
             // There may be a newer schema that has its collection.
@@ -222,26 +247,78 @@ impl Sessions {
         });
     }
 
-    /// Who the token that was sent belongs to; none: none was sent.
+    /// Remembers a file token that PocketBase made for somebody just now.
+    ///
+    /// # Errors
+    ///
+    /// A token that is none of theirs, which PocketBase makes for nobody; too
+    /// many at once.
+    pub fn put_file_token(&self, owner: &Vouched, token: &str) -> Result<(), SessionError> {
+        let claims = token::read_new(token, TokenKind::File).ok();
+        let collection_id = owner.record.get("collectionId").and_then(Value::as_str);
+        let claims = claims
+            .filter(|own| own.id == owner.id && Some(own.collection_id.as_str()) == collection_id);
+        let Some(claims) = claims else {
+            let problem = "a file token of somebody else than who asks".to_owned();
+            return Err(SessionError::Upstream(Arc::new(UpstreamError::Garbled(
+                problem,
+            ))));
+        };
+        let file_token = FileToken {
+            holder: Holder::of(owner),
+            ends: claims.expiry(),
+            login: owner.token.clone(),
+        };
+        let key = Key::of(&Token::new(token));
+        self.files.put(key, file_token, SystemTime::now())
+    }
+
+    /// How many file tokens there are.
+    #[must_use]
+    pub fn file_tokens(&self) -> FileTokenCounts {
+        self.files.counts(SystemTime::now())
+    }
+
+    /// Who the tokens that were sent belong to; none: none was sent.
     async fn found(
         &self,
+        shown: Shown<'_>,
         admits: Admits,
-        client: &Client,
         schema: &Schema,
     ) -> Result<Option<Principal>, SessionError> {
-        let Some(token) = sent(&client.headers)? else {
-            return Ok(None);
+        let Shown {
+            client, file_token, ..
+        } = shown;
+        let by_header = match shown.login()? {
+            Some(login) => Some(self.owner(login, client, admits, schema).await?),
+            None => None,
+        };
+        let Some(file_token) = file_token else {
+            return Ok(by_header);
         };
         let now = SystemTime::now();
-        let claims = token::read(token.expose(), now)?;
-        let collection = schema
-            .by_id(&claims.collection_id)
-            .filter(|collection| collection.kind == CollectionKind::Auth)
-            .ok_or(SessionError::Collection)?;
-        if collection.is_superusers() && admits == Admits::NoSuperusers {
-            return Err(SessionError::Superuser);
+        let claims = token::read(file_token.expose(), TokenKind::File, now)?;
+        admitted(&claims, admits, schema)?;
+        let login = self.files.login(&Key::of(file_token), now);
+        let login = login.ok_or(SessionError::Unknown)?;
+        let owner = self.owner(login, client, admits, schema).await?;
+        if by_header.is_some_and(|other| !is_same(&other, &owner)) {
+            return Err(SessionError::TwoPeople);
         }
-        let key = key(&token);
+        Ok(Some(owner))
+    }
+
+    /// Who the token of a login belongs to.
+    async fn owner(
+        &self,
+        token: Token,
+        client: &Client,
+        admits: Admits,
+        schema: &Schema,
+    ) -> Result<Principal, SessionError> {
+        let claims = token::read(token.expose(), TokenKind::Auth, SystemTime::now())?;
+        let collection = admitted(&claims, admits, schema)?;
+        let key = Key::of(&token);
         // Whoever asks at the same time about the same token waits for the one answer.
         let now = Instant::now();
         self.answers.remove_if(&key, |answer| answer.until <= now);
@@ -257,7 +334,7 @@ impl Sessions {
         });
         let Ok(answer) = answer.await;
         match answer.said {
-            Said::Good(principal) => Ok(Some(principal)),
+            Said::Good(principal) => Ok(principal),
             Said::Refused => Err(SessionError::Refused),
             Said::Nothing(error) => Err(SessionError::Upstream(error)),
         }
@@ -309,34 +386,33 @@ impl Weighter<Key, Answer> for Weight {
     }
 }
 
-fn key(token: &Token) -> Key {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, token.expose().as_bytes()).as_ref());
-    Key(hash)
+impl Key {
+    fn of(token: &Token) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, token.expose().as_bytes()).as_ref());
+        Self(hash)
+    }
 }
 
-/// The token of a request's one Authorization header, if there is one.
-fn sent(headers: &http::HeaderMap) -> Result<Option<Token>, SessionError> {
-    let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
-    let (first, second) = (values.next(), values.next());
-    let Some(first) = first else { return Ok(None) };
-    if second.is_some() {
-        return Err(SessionError::Header);
+/// The collection that a token claims to be of, if its records may come in.
+fn admitted<'a>(
+    claims: &Claims,
+    admits: Admits,
+    schema: &'a Schema,
+) -> Result<&'a Collection, SessionError> {
+    let collection = schema
+        .by_id(&claims.collection_id)
+        .filter(|collection| collection.kind == CollectionKind::Auth)
+        .ok_or(SessionError::Collection)?;
+    if collection.is_superusers() && admits == Admits::NoSuperusers {
+        return Err(SessionError::Superuser);
     }
-    let text = first.to_str().map_err(|_| SessionError::Header)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    // PocketBase: `TOKEN` or `Bearer TOKEN`, the word in any case, one space.
-    let token = match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
-        Some(_) => return Err(SessionError::Header),
-        None => text,
-    };
-    if token.is_empty() || token.contains(char::is_whitespace) {
-        return Err(SessionError::Header);
-    }
-    Ok(Some(Token::new(token)))
+    Ok(collection)
+}
+
+fn is_same(one: &Principal, other: &Principal) -> bool {
+    let who = |principal: &Principal| principal.record().map(|record| Holder::of(record));
+    who(one) == who(other)
 }
 
 fn nobody(identity: Identity) -> Result<Principal, SessionError> {
@@ -350,39 +426,4 @@ fn nobody(identity: Identity) -> Result<Principal, SessionError> {
 
 fn named(record: &Value, id: &str) -> bool {
     record.get("id").and_then(Value::as_str) == Some(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[track_caller]
-    fn check(values: &[&str], expected: Result<Option<&str>, ()>) {
-        let mut headers = http::HeaderMap::new();
-        for value in values {
-            headers.append(
-                http::header::AUTHORIZATION,
-                HeaderValue::from_str(value).unwrap(),
-            );
-        }
-        let found = sent(&headers)
-            .map(|token| token.map(|token| token.expose().to_owned()))
-            .map_err(drop);
-        assert_eq!(found, expected.map(|token| token.map(str::to_owned)));
-    }
-
-    #[test]
-    fn one_header_holds_one_token() {
-        check(&[], Ok(None));
-        check(&[""], Ok(None));
-        check(&["a.b.c"], Ok(Some("a.b.c")));
-        check(&["Bearer a.b.c"], Ok(Some("a.b.c")));
-        check(&["bEARER a.b.c"], Ok(Some("a.b.c")));
-        check(&["Bearer  a.b.c"], Err(()));
-        check(&["Bearer "], Err(()));
-        check(&["Basic abc"], Err(()));
-        check(&["a.b.c", "a.b.c"], Err(()));
-    }
 }

@@ -199,10 +199,7 @@ impl Upstream {
             method: operation.upstream_method(),
             path_and_query: operation.upstream_path_and_query(collection),
             body: payload.try_into()?,
-            token: exchange
-                .principal
-                .record()
-                .map(|vouched| vouched.token.clone()),
+            token: exchange.login().cloned(),
             client: Some(&exchange.client),
         };
         if !operation.is_streamed() {

@@ -21,6 +21,23 @@ test("a file as a download", async () => {
   assert.match(response.headers.get("content-disposition"), /^attachment/)
 })
 
+test("a file by a token, and as older applications ask for its URL", async () => {
+  const pb = await client("alice")
+  const post = await pb.collection("posts").getOne(POST_OF_ALICE)
+  const token = await pb.files.getToken()
+  assert.equal(token.split(".").length, 3)
+  for (const url of [pb.files.getURL(post, post.cover, { token }), pb.getFileUrl(post, post.cover, { token })]) {
+    assert.equal((await fetch(url)).status, 200)
+  }
+  const part = await fetch(pb.files.getURL(post, post.cover, { token }), { headers: { Range: "bytes=1-3" } })
+  assert.deepEqual([part.status, await part.text()], [206, "PNG"])
+})
+
+test("a guest gets no token for files", async () => {
+  const pb = await client()
+  await assert.rejects(pb.files.getToken(), { status: 401 })
+})
+
 test("health", async () => {
   const pb = await client()
   const health = await pb.health.check()

@@ -155,6 +155,15 @@ def a_file_is_found_by_its_url():
 
 
 @step
+def a_file_is_found_by_a_token():
+    pb = client("alice")
+    post = pb.collection("posts").get_one(POST_OF_ALICE)
+    token = pb.files.get_token()
+    with urllib.request.urlopen(pb.files.get_url(post, post.cover, {"token": token})) as response:
+        assert response.read()[1:4] == b"PNG"
+
+
+@step
 def the_ways_to_log_in_and_health_are_told():
     pb = client()
     methods = pb.collection("users").list_auth_methods()

@@ -46,6 +46,30 @@ test("collections are listed, made, used at once, changed and deleted", async ()
   await assert.rejects(pb.collection("notes").getList(), { status: 404 })
 })
 
+test("a protected file by its token, to those whom the rule of its collection lets see it", async () => {
+  const root = await superuser()
+  const { fields, viewRule } = await root.collections.getOne("posts")
+  const protectedCover = fields.map((field) => (field.name === "cover" ? { ...field, protected: true, thumbs: ["2x2"] } : field))
+  await root.collections.update("posts", { fields: protectedCover, viewRule: "author = @request.auth.id" })
+  try {
+    const alice = await client("alice")
+    const post = await alice.collection("posts").getOne(POST_OF_ALICE)
+    const status = async (pb, more) => {
+      const token = pb && (await pb.files.getToken())
+      const response = await fetch(root.files.getURL(post, post.cover, { ...more, token }))
+      await response.arrayBuffer()
+      return [response.status, response.headers.get("content-disposition")?.split(";")[0]]
+    }
+    assert.deepEqual(await status(), [404, undefined])
+    assert.deepEqual(await status(await client("bob")), [404, undefined])
+    assert.deepEqual(await status(alice), [200, "inline"])
+    assert.deepEqual(await status(alice, { thumb: "2x2", download: true }), [200, "attachment"])
+    assert.deepEqual(await status(root, { thumb: "2x2" }), [200, "inline"])
+  } finally {
+    await root.collections.update("posts", { fields, viewRule })
+  }
+})
+
 test("settings, logs and backups", async () => {
   const pb = await superuser()
   assert.ok((await pb.settings.getAll()).meta.appName)

@@ -92,6 +92,12 @@ impl StubUpstream {
     pub fn token() -> String {
         token("_pb_users_auth_", demo::ALICE)
     }
+
+    /// A token for files, of a record of the collection with this id.
+    #[must_use]
+    pub fn file_token(collection: &str, id: &str) -> String {
+        token_for("file", collection, id)
+    }
 }
 
 impl Answer {
@@ -158,9 +164,13 @@ fn canned(path: &str, seen: &Seen) -> Answer {
 }
 
 fn token(collection: &str, id: &str) -> String {
+    token_for("auth", collection, id)
+}
+
+fn token_for(what: &str, collection: &str, id: &str) -> String {
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let claims = json!({
-        "collectionId": collection, "exp": 4_102_444_800_u64, "id": id, "refreshable": true, "type": "auth",
+        "collectionId": collection, "exp": 4_102_444_800_u64, "id": id, "refreshable": true, "type": what,
     });
     format!(
         "{}.{}.{}",

@@ -113,6 +113,8 @@ async fn a_denied_collection_is_closed_to_superusers_too() {
 async fn a_denied_user_gets_no_token() {
     let stage = Stage::open().await;
     let alice = stage.log_in("alice").await;
+    let handed_out = alice.post("/api/files/token").await.expect(200);
+    let handed_out = handed_out["token"].as_str().expect("a token").to_owned();
     deny(&stage.gateway, &["add", &format!("user:users/{ALICE}")]).await;
     let login = stage
         .guest()
@@ -122,6 +124,13 @@ async fn a_denied_user_gets_no_token() {
     assert!(!login.text().contains("token"), "{login:?}");
     let refreshed = alice.post("/api/collections/users/auth-refresh").await;
     assert_eq!(refreshed.code(403), "denied_by_operator");
+    let file = format!("/api/files/posts/{POST_OF_ALICE}/cover.png?token={handed_out}");
+    for reply in [
+        alice.post("/api/files/token").await,
+        stage.guest().get(&file).await,
+    ] {
+        assert_eq!(reply.code(403), "denied_by_operator");
+    }
     stage
         .guest()
         .authenticate("users", "bob@example.com")

@@ -1,6 +1,6 @@
 //! What happens when PocketBase stalls, cuts or lies.
 
-use hapta_tests::demo::{BOB, POST_OF_ALICE, records};
+use hapta_tests::demo::{ALICE, BOB, POST_OF_ALICE, records};
 use hapta_tests::{Answer, Reply, Setup, StubUpstream, TestGateway};
 use serde_json::{Value, json};
 
@@ -141,6 +141,28 @@ async fn a_login_as_somebody_else_than_was_asked_for_hands_out_nothing() {
         stub.answer(&target, Answer::Json(200, answer));
         broken(&gateway.client().post(&target).json(&body).await);
     }
+}
+
+#[tokio::test]
+async fn a_file_token_of_somebody_else_is_handed_to_nobody() {
+    let (stub, gateway) = stage().await;
+    let alice = gateway.client().with_token(StubUpstream::token());
+    for answer in [
+        json!({ "token": StubUpstream::file_token("_pb_users_auth_", BOB) }),
+        json!({ "token": StubUpstream::file_token("pbc_3142635823", ALICE) }),
+        json!({ "token": StubUpstream::token() }),
+        json!({ "token": "no token" }),
+        json!({ "token": 1 }),
+        json!({}),
+        json!({ "token": StubUpstream::file_token("_pb_users_auth_", ALICE), "more": 1 }),
+    ] {
+        stub.answer("/api/files/token", Answer::Json(200, answer.clone()));
+        let reply = alice.post("/api/files/token").await;
+        assert_eq!(reply.code(502), "upstream_shape", "{answer}");
+    }
+    let hers = json!({ "token": StubUpstream::file_token("_pb_users_auth_", ALICE) });
+    stub.answer("/api/files/token", Answer::Json(200, hers.clone()));
+    assert_eq!(alice.post("/api/files/token").await.expect(200), hers);
 }
 
 #[tokio::test]

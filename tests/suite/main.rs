@@ -38,6 +38,8 @@ mod decisions;
 mod denying;
 /// How many may come in at once, and how long anything may take.
 mod doors;
+/// Files on their way out: who may have them, and how they are answered.
+mod downloads;
 /// The environment variables of the original.
 mod environment;
 /// Every folder of `rules-examples` has a scenario.

@@ -379,41 +379,6 @@ async fn a_file_is_no_more_open_than_its_record() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_file_is_not_told_by_its_address() {
-    let stage = Stage::open().await;
-    let superuser = stage.pocketbase.superuser().await;
-    let posts = superuser.get("/api/collections/posts").await.expect(200);
-    let mut fields = posts["fields"].clone();
-    let cover = fields.as_array_mut().expect("fields").iter_mut();
-    for field in cover.filter(|field| field["name"] == "cover") {
-        field["protected"] = true.into();
-    }
-    let protected = json!({ "fields": fields, "viewRule": "author = @request.auth.id" });
-    superuser
-        .patch("/api/collections/posts")
-        .json(&protected)
-        .await
-        .expect(200);
-    let post = superuser
-        .get(&record("posts", POST_OF_ALICE))
-        .await
-        .expect(200);
-    let Some(cover) = post["cover"].as_str().filter(|cover| !cover.is_empty()) else {
-        return;
-    };
-    let alice = stage.log_in("alice").await;
-    let direct = stage.direct().with_token(alice.token());
-    let token = direct.post("/api/files/token").await.expect(200);
-    let file = format!("/api/files/posts/{POST_OF_ALICE}/{cover}");
-    let by_address = format!("{file}?token={}", token["token"].as_str().expect("a token"));
-    // PocketBase goes by the address alone, whoever the header names.
-    direct.get(&file).await.refused(404);
-    assert_eq!(stage.direct().get(&by_address).await.status, 200);
-    assert_eq!(stage.guest().get(&by_address).await.code(400), "query");
-    stage.guest().get(&file).await.refused(404);
-}
-
-#[tokio::test]
 async fn nobody_is_not_somebody_else() {
     let owns = json!({ "owner_field": "author" });
     let stage = Stage::with(|gateway| {

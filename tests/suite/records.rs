@@ -152,53 +152,6 @@ async fn a_write_expands_and_picks_fields_as_a_read_does() {
 }
 
 #[tokio::test]
-async fn a_file_comes_through_byte_by_byte() {
-    let stage = Stage::open().await;
-    let post = stage
-        .direct()
-        .get(&record("posts", POST_OF_ALICE))
-        .await
-        .expect(200);
-    let [collection, cover] =
-        [&post["collectionId"], &post["cover"]].map(|value| value.as_str().expect("text"));
-    for collection in ["posts", collection] {
-        let target = format!("/api/files/{collection}/{POST_OF_ALICE}/{cover}");
-        let (through, direct) = (
-            stage.guest().get(&target).await,
-            stage.direct().get(&target).await,
-        );
-        assert_eq!((through.status, &through.body), (200, &direct.body));
-        for name in [
-            "Content-Type",
-            "Content-Security-Policy",
-            "Content-Disposition",
-        ] {
-            assert_eq!(through.header(name), direct.header(name), "{name}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_part_of_a_file_can_be_asked_for() {
-    let stage = Stage::open().await;
-    let post = stage
-        .direct()
-        .get(&record("posts", POST_OF_ALICE))
-        .await
-        .expect(200);
-    let target = format!(
-        "/api/files/posts/{POST_OF_ALICE}/{}",
-        post["cover"].as_str().expect("a file")
-    );
-    let part = stage
-        .guest()
-        .get(&target)
-        .header("Range", "bytes=1-3")
-        .await;
-    assert_eq!((part.status, part.body.as_ref()), (206, b"PNG".as_slice()));
-}
-
-#[tokio::test]
 async fn a_login_through_the_gateway_is_a_login_of_pocketbase() {
     let stage = Stage::open().await;
     let alice = stage.guest().log_in("alice").await;

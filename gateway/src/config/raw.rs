@@ -152,6 +152,7 @@ pub(super) struct Sessions {
     pub(super) verified_for: Duration,
     pub(super) remembered: usize,
     pub(super) bad_token: BadToken,
+    pub(super) file_tokens: usize,
 }
 
 /// `sessions.bad_token`.
@@ -453,6 +454,7 @@ impl Default for Sessions {
             verified_for: Duration::from_secs(5),
             remembered: 10_000,
             bad_token: BadToken::Refuse,
+            file_tokens: 20_000,
         }
     }
 }

@@ -23,11 +23,20 @@ pub struct Claims {
     /// The id of the record's auth collection; its name may change.
     #[serde(rename = "collectionId")]
     pub collection_id: String,
-    /// `auth` for the tokens that a request may carry.
+    /// What it is for: see [`TokenKind`].
     #[serde(rename = "type")]
     pub kind: String,
     /// Seconds since 1970.
     pub exp: u64,
+}
+
+/// The tokens that say who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Of a login, in the `Authorization` header.
+    Auth,
+    /// Of a download, in its query; good for minutes.
+    File,
 }
 
 /// Why a token is not even worth a question.
@@ -39,8 +48,8 @@ pub enum TokenError {
     /// `none` among them; PocketBase signs with HS256 alone.
     #[error("the token is not signed with HS256")]
     Algorithm,
-    /// A token for files, verification or the like.
-    #[error("the token is not for requests")]
+    /// A token for verification or the like, or one of a login where a file's belongs.
+    #[error("the token is for something else")]
     Kind,
     /// By the gateway's clock.
     #[error("the token has expired")]
@@ -52,15 +61,30 @@ pub enum TokenError {
 /// # Errors
 ///
 /// What rules it out without asking anybody.
-pub fn read(token: &str, now: SystemTime) -> Result<Claims, TokenError> {
-    let claims = claims(token)?;
-    if claims.kind != "auth" {
-        return Err(TokenError::Kind);
-    }
-    if SystemTime::UNIX_EPOCH + Duration::from_secs(claims.exp.min(FAR)) <= now {
+pub fn read(token: &str, kind: TokenKind, now: SystemTime) -> Result<Claims, TokenError> {
+    let claims = read_new(token, kind)?;
+    if claims.expiry() <= now {
         return Err(TokenError::Expired);
     }
     Ok(claims)
+}
+
+/// Reads a token that PocketBase made just now, whatever its clock says.
+///
+/// # Errors
+///
+/// As [`read`], but for its time.
+pub fn read_new(token: &str, kind: TokenKind) -> Result<Claims, TokenError> {
+    let claims = claims(token)?;
+    let expected = match kind {
+        TokenKind::Auth => "auth",
+        TokenKind::File => "file",
+    };
+    if claims.kind == expected {
+        Ok(claims)
+    } else {
+        Err(TokenError::Kind)
+    }
 }
 
 /// Later than any token expires, and early enough to add to 1970.
@@ -69,15 +93,21 @@ const FAR: u64 = 1 << 40;
 /// When a token expires, if it says so.
 #[must_use]
 pub fn expiry(token: &str) -> Option<SystemTime> {
-    claims(token)
-        .ok()
-        .map(|claims| SystemTime::UNIX_EPOCH + Duration::from_secs(claims.exp.min(FAR)))
+    claims(token).ok().map(|claims| claims.expiry())
 }
 
 /// Whose token it says it is: of an id that nobody has confirmed.
 #[must_use]
 pub fn subject(token: &str) -> Option<String> {
     claims(token).ok().map(|claims| claims.id)
+}
+
+impl Claims {
+    /// When it is good no more.
+    #[must_use]
+    pub fn expiry(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.exp.min(FAR))
+    }
 }
 
 fn claims(token: &str) -> Result<Claims, TokenError> {
@@ -140,7 +170,9 @@ mod tests {
     fn check(token: &str, expected: Result<&str, TokenError>) {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
         assert_eq!(
-            read(token, now).map(|claims| claims.id).as_deref(),
+            read(token, TokenKind::Auth, now)
+                .map(|claims| claims.id)
+                .as_deref(),
             expected.as_ref().map(|id| *id)
         );
     }
@@ -185,10 +217,32 @@ mod tests {
         check(&"x".repeat(LONGEST + 1), Err(TokenError::Form));
     }
 
+    #[test]
+    fn a_token_is_good_for_what_it_was_made() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
+        let of = |kind: &str| {
+            let payload =
+                format!(r#"{{"id":"u1","collectionId":"c1","type":"{kind}","exp":{NOW}}}"#);
+            token(r#"{"alg":"HS256"}"#, &payload, &[7; 32])
+        };
+        for (made, asked, expected) in [
+            ("auth", TokenKind::Auth, Ok(())),
+            ("file", TokenKind::File, Ok(())),
+            ("auth", TokenKind::File, Err(TokenError::Kind)),
+            ("file", TokenKind::Auth, Err(TokenError::Kind)),
+            ("passwordReset", TokenKind::File, Err(TokenError::Kind)),
+        ] {
+            let found = read_new(&of(made), asked).map(|_| ());
+            assert_eq!(found, expected, "{made} {asked:?}");
+        }
+        let late = read(&of("file"), TokenKind::File, now);
+        assert_eq!(late, Err(TokenError::Expired));
+    }
+
     proptest! {
         #[test]
         fn reading_never_panics(text in ".{0,300}") {
-            let _ = read(&text, SystemTime::UNIX_EPOCH);
+            let _ = read(&text, TokenKind::File, SystemTime::UNIX_EPOCH);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! wanted.
 
 use super::{AuthRequest, CollectionRef, Expand, Fields, Operation, RecordId};
+use crate::principal::Token;
 
 impl Operation {
     /// The collection it is about, as the client named it.
@@ -134,10 +135,26 @@ impl Operation {
         }
     }
 
-    /// A query parameter as it goes to PocketBase.
+    /// The token by which a download says who asks.
+    #[must_use]
+    pub fn file_token(&self) -> Option<&Token> {
+        match self {
+            Self::Download { query, .. } => query.token.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Takes the token of a download for none.
+    pub fn drop_file_token(&mut self) {
+        if let Self::Download { query, .. } = self {
+            query.token = None;
+        }
+    }
+
+    /// A query parameter as it goes to PocketBase, unless it is a token.
     #[must_use]
     pub fn query_value(&self, key: &str) -> Option<String> {
-        let line = self.upstream_path_and_query("");
+        let line = self.path_and_query_without_token();
         let (_, query) = line.split_once('?')?;
         form_urlencoded::parse(query.as_bytes())
             .find(|(name, _)| name == key)

@@ -154,27 +154,32 @@ fn served(
     names: &Names<'_>,
     pairs: &mut Pairs,
 ) -> Result<Operation, OperationError> {
-    match kind {
-        OperationKind::Health => {
-            let query = RecordQuery::take(pairs)?;
-            return Ok(Operation::Health { query });
-        }
-        OperationKind::Batch => {
-            let query = RecordQuery::take(pairs)?;
-            return Ok(Operation::Batch { query });
-        }
-        OperationKind::FileToken => {
-            let query = RecordQuery::take(pairs)?;
-            return Ok(Operation::FileToken { query });
-        }
+    Ok(match kind {
+        OperationKind::Health => Operation::Health {
+            query: RecordQuery::take(pairs)?,
+        },
+        OperationKind::Batch => Operation::Batch {
+            query: RecordQuery::take(pairs)?,
+        },
+        OperationKind::FileToken => Operation::FileToken {
+            query: RecordQuery::take(pairs)?,
+        },
         OperationKind::OAuth2Redirect => {
             let by_query = (names.route.method == "GET").then(|| OAuth2Return::take(pairs));
-            return Ok(Operation::OAuth2Redirect(by_query));
+            Operation::OAuth2Redirect(by_query)
         }
-        OperationKind::Realtime => return Ok(Operation::Realtime),
-        OperationKind::Subscribe => return Ok(Operation::Subscribe),
-        _ => {}
-    }
+        OperationKind::Realtime => Operation::Realtime,
+        OperationKind::Subscribe => Operation::Subscribe,
+        kind => of_collection(kind, names, pairs)?,
+    })
+}
+
+/// Those whose path names a collection.
+fn of_collection(
+    kind: OperationKind,
+    names: &Names<'_>,
+    pairs: &mut Pairs,
+) -> Result<Operation, OperationError> {
     let collection = names.collection()?;
     Ok(match kind {
         OperationKind::List => Operation::List {

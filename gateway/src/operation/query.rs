@@ -9,6 +9,7 @@ use super::path::unescape;
 use super::routes::CANCEL_KEY;
 use super::{Expand, Fields, OperationError, Sort};
 use crate::filter::Filter;
+use crate::principal::Token;
 use crate::surface::{Surface, Unnamed};
 
 /// Bytes of a query string.
@@ -59,6 +60,8 @@ pub struct DownloadQuery {
     pub thumb: Option<String>,
     /// Whether the browser is told to save it.
     pub download: bool,
+    /// Who asks, where it is a browser that shows no other token.
+    pub token: Option<Token>,
     /// Parameters that the configuration lets in.
     pub also: Vec<(String, String)>,
 }
@@ -136,13 +139,10 @@ impl DownloadQuery {
                 "expected a width and a height like 100x50, 0x50 or 100x50t",
             );
         }
-        if pairs.take("token").is_some() {
-            // To PocketBase it would be who asks, and the rules would not know.
-            return refuse("token", "file tokens are not served");
-        }
         Ok(Self {
             thumb,
             download: pairs.take_flag("download")?,
+            token: pairs.take("token").map(|token| Token::new(&token)),
             also: pairs.take_also(),
         })
     }

@@ -236,8 +236,8 @@ pub const ROUTES: &[Route] = routes! {
     "GET" "/api/realtime" "realtime" Anyone, NONE, Takes::Nothing, Answer::Events, Served(Kind::Realtime), "ways_in/streams::a_login_comes_back_to_the_stream_that_asked";
     "POST" "/api/realtime" "subscribe" Anyone, NONE, SUBSCRIBE, Answer::Nothing, Served(Kind::Subscribe), "ways_in/streams::a_login_comes_back_to_the_stream_that_asked";
     // files
-    "POST" "/api/files/token" "fileToken" Record, FIELDS, Takes::Nothing, Answer::Object(&["token"]), NotYet, REFUSED;
-    "GET" "/api/files/{collection}/{id}/{file}" "download" Anyone, DOWNLOAD, Takes::Nothing, Answer::File, Served(Kind::Download), "records::a_file_comes_through_byte_by_byte";
+    "POST" "/api/files/token" "fileToken" Record, FIELDS, Takes::Nothing, Answer::Object(&["token"]), Served(Kind::FileToken), "downloads::whom_a_protected_file_is_for_gets_it_by_a_file_token";
+    "GET" "/api/files/{collection}/{id}/{file}" "download" Anyone, DOWNLOAD, Takes::Nothing, Answer::File, Served(Kind::Download), "downloads/answers::a_file_is_answered_as_by_pocketbase_whatever_is_asked_of_it";
     // superusers
     "POST" "/api/collections/{collection}/impersonate/{id}" "impersonate" Superuser, RECORD, Takes::Keys(&[BodyKey::of("duration", KeyKind::Count)]), Answer::Auth, Served(Kind::Impersonate), "ways_in/passwords::superusers_alone_log_in_as_somebody_else";
     "GET" "/api/collections/meta/scaffolds" "collectionScaffolds" Superuser, Query::Any, Takes::Nothing, Answer::Json, SUPERUSERS, ALL_OR_NOTHING;

@@ -113,9 +113,10 @@ fn whom_pocketbase_lets_in_is_whom_the_gateway_looks_at() {
         // What changes no more than who is logged in, or sends a mail.
         let is_no_write = match &operation {
             Operation::Auth(request) => !request.action.is_confirmation(),
-            Operation::Impersonate { .. } | Operation::OAuth2Redirect(_) | Operation::Subscribe => {
-                true
-            }
+            Operation::Impersonate { .. }
+            | Operation::FileToken { .. }
+            | Operation::OAuth2Redirect(_)
+            | Operation::Subscribe => true,
             _ => false,
         };
         assert_eq!(
@@ -140,6 +141,7 @@ fn every_parameter_of_the_table_is_read_and_no_other() {
         ("fields", "id", None),
         ("thumb", "1x1", Some("thumb=1x1")),
         ("download", "1", Some("download=1")),
+        ("token", "t", Some("token=t")),
     ];
     for route in ROUTES {
         let (State::Served(kind), Query::Keys(keys)) = (route.state, route.query) else {
@@ -163,7 +165,7 @@ fn every_parameter_of_the_table_is_read_and_no_other() {
             }
         }
         let known = samples.map(|(key, ..)| key);
-        let by_name = ["autoRefresh", "token", "$cancelKey", "mfaId"];
+        let by_name = ["autoRefresh", "$cancelKey", "mfaId"];
         let unread = keys
             .iter()
             .find(|key| !known.contains(key) && !by_name.contains(key));

@@ -6,6 +6,7 @@ use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{AuthAction, DownloadQuery, ListQuery, Operation, Page, RecordQuery};
+use crate::principal::Token;
 
 /// All but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -49,6 +50,16 @@ impl Operation {
     /// An operation without a collection has no use for the name.
     #[must_use]
     pub fn upstream_path_and_query(&self, collection: &str) -> String {
+        let token = self.file_token().map(Token::expose);
+        self.line(collection).optional("token", token).0
+    }
+
+    /// The same without the token of a download, and without a collection's name.
+    pub(super) fn path_and_query_without_token(&self) -> String {
+        self.line("").0
+    }
+
+    fn line(&self, collection: &str) -> Line {
         let api = |segments: &[&str]| segments.iter().fold(Line::api(), |line, s| line.segment(s));
         let records = || api(&["collections", collection, "records"]);
         let auth = |action| api(&["collections", collection, action]);
@@ -77,7 +88,7 @@ impl Operation {
             }
             Self::Dashboard(page) | Self::AuthPage(page) | Self::Static(page) => Line::page(page),
         };
-        line.pairs(self.also()).0
+        line.pairs(self.also())
     }
 }
 

@@ -48,7 +48,11 @@ impl Asks<'_> {
     /// The collection that the operation names, and those that it leads to, if
     /// this principal may ask about all that is named.
     pub(super) fn reach(&self, schema: &Schema) -> Result<Option<Found>, Error> {
-        let Some(collection) = find(schema, self.in_force, self.operation)? else {
+        let found = match self.operation {
+            Operation::FileToken { .. } => self.own(schema)?,
+            operation => find(schema, self.in_force, operation)?,
+        };
+        let Some(collection) = found else {
             return Ok(None);
         };
         let by = reach::By {
@@ -61,6 +65,20 @@ impl Asks<'_> {
             collection,
             expanded,
         }))
+    }
+
+    /// The collection of who asks, which must be exposed. Superusers, where they
+    /// are served, need not be: who judges them has named their collection.
+    fn own(&self, schema: &Schema) -> Result<Option<Arc<Collection>>, Error> {
+        let Some(record) = self.principal.record() else {
+            return Ok(None);
+        };
+        let own = schema.by_name(&record.collection);
+        let exposed = own.filter(|own| self.in_force.generation.chain(&own.name).is_some());
+        match exposed {
+            None if !record.superuser => Err(Error::NotExposed(record.collection.clone())),
+            exposed => Ok(exposed.map(Arc::clone)),
+        }
     }
 
     /// Reads the body, within its bounds. Files have bounds of their own, and

@@ -20,7 +20,7 @@ use crate::locks::Held;
 use crate::operation::{Asked, AuthAction, Operation};
 use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
-use crate::sessions::{Admits, SessionError};
+use crate::sessions::{Admits, SessionError, Shown};
 use crate::spool::Spooled;
 
 /// A request that the rules have let pass. Its fields are private to this file:
@@ -79,7 +79,7 @@ pub(super) async fn permit(
         surface,
     };
     trace.let_in(conditions::check(&operation, &client)?);
-    let principal = identify(gateway, &in_force, &operation, &client).await?;
+    let (principal, operation) = identify(gateway, &in_force, operation, &client).await?;
     trace.is_from(&principal, operation.identity());
     closed::principal(gateway, &principal)?;
     if operation.is_for_superusers() && !principal.is_superuser() {
@@ -92,6 +92,7 @@ pub(super) async fn permit(
         principal: &principal,
     };
     let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
+    trace.is_about(found.as_ref().map(|found| &found.collection));
     let (under_way, sent) = asks
         .read(under_way, &client, request.body, &trace.allowance)
         .await?;
@@ -230,13 +231,13 @@ pub(super) async fn judge(
 }
 
 /// Finds out who asks; a token of a collection that is not known yet is worth
-/// one look at a schema loaded anew.
+/// one look at a schema loaded anew. What is taken for no token is none any more.
 async fn identify(
     gateway: &Gateway,
     in_force: &InForce,
-    operation: &Operation,
+    mut operation: Operation,
     client: &Client,
-) -> Result<Principal, Error> {
+) -> Result<(Principal, Operation), Error> {
     let admits = if in_force.serving.superusers {
         Admits::Everyone
     } else {
@@ -244,19 +245,26 @@ async fn identify(
     };
     let schema = gateway.upstream.schema();
     let (sessions, identity) = (&gateway.sessions, operation.identity());
-    match sessions.identify(identity, admits, client, &schema).await {
-        Err(SessionError::Collection) => {
-            let found = match gateway.upstream.refresh_schema(&schema).await? {
-                Some(newer) => sessions.identify(identity, admits, client, &newer).await,
-                None => Err(SessionError::Collection),
-            };
-            match found {
-                Err(error @ SessionError::Collection) => Ok(sessions.forgive(error, identity)?),
-                found => Ok(found?),
-            }
-        }
-        found => Ok(found?),
+    let shown = Shown {
+        identity,
+        client,
+        file_token: operation.file_token(),
+    };
+    let mut found = sessions.identify(shown, admits, &schema).await;
+    if matches!(found, Err(SessionError::Collection))
+        && let Some(newer) = gateway.upstream.refresh_schema(&schema).await?
+    {
+        found = sessions.identify(shown, admits, &newer).await;
     }
+    let principal = match found {
+        Err(error @ SessionError::Collection) => sessions.forgive(error, identity)?,
+        found => found?,
+    };
+    if principal.record().is_none() {
+        // PocketBase is not to take it for more.
+        operation.drop_file_token();
+    }
+    Ok((principal, operation))
 }
 
 fn now_ms() -> u64 {

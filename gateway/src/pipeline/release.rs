@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Response;
@@ -11,6 +11,7 @@ use super::answer;
 use super::batch;
 use super::closed;
 use super::conceal::{self, Concealed};
+use super::files;
 use super::fill;
 use super::login;
 use super::permit::Permitted;
@@ -62,10 +63,7 @@ pub(super) async fn release(
         }
         Reply::File(mut file) => {
             conclude(&permitted, file.status, None).await?;
-            let kind = exchange.operation.kind();
-            if kind == OperationKind::Download && permitted.is_judged() {
-                keep_private(&mut file.headers);
-            }
+            files::guard_caches(&permitted, &mut file.headers);
             Ok(Response::file(file))
         }
         Reply::Json { status, body } => {
@@ -78,16 +76,6 @@ pub(super) async fn release(
             })
         }
     }
-}
-
-/// What was judged for one is not to be kept for others: PocketBase lets every
-/// cache on the way keep a file for a month.
-fn keep_private(headers: &mut HeaderMap) {
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache"),
-    );
-    headers.append(header::VARY, HeaderValue::from_static("Authorization"));
 }
 
 /// Releases a JSON answer.
@@ -112,6 +100,9 @@ async fn json(
         }
         (Answer::Auth, _) => logged_in(gateway, permitted, (status, body), trace).await?,
         (Answer::Record, _) => return record(gateway, permitted, (status, body), trace).await,
+        _ if kind == OperationKind::FileToken => {
+            handed_out(gateway, permitted, (status, body), trace).await?
+        }
         _ => {
             answer::hold_object(kind, status, &body)?;
             let mut body = body;
@@ -185,6 +176,21 @@ async fn logged_in(
     if let Some(answer) = &mut released.answer {
         login::put_tokens(permitted, answer, tokens);
     }
+    Ok(released)
+}
+
+/// Releases a file token, which is good once all rules have let it out.
+async fn handed_out(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    (status, body): (StatusCode, Value),
+    trace: &mut Trace<'_>,
+) -> Result<Released, Error> {
+    trace.answers(&body);
+    answer::hold_object(OperationKind::FileToken, status, &body)?;
+    let token = body.get("token").cloned();
+    let released = conclude(permitted, status, Some(body)).await?;
+    files::hand_out(gateway, permitted, token.as_ref())?;
     Ok(released)
 }
 

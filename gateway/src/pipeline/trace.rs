@@ -117,6 +117,14 @@ impl<'a> Trace<'a> {
         self.operation = Some(operation.kind());
         self.action = operation.auth_action();
         self.record = operation.record_id().cloned();
+        self.has_token |= operation.file_token().is_some();
+    }
+
+    /// Takes down the collection, where only who asks has told which.
+    pub(super) fn is_about(&mut self, collection: Option<&Arc<Collection>>) {
+        if self.collection.is_none() {
+            self.collection = collection.cloned();
+        }
     }
 
     /// Takes down who asks, and whether a token was sent for nothing.

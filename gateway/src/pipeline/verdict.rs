@@ -89,8 +89,10 @@ fn session(error: &SessionError) -> Option<SecurityKind> {
         | SessionError::Token(_)
         | SessionError::Collection
         | SessionError::Refused
+        | SessionError::Unknown
+        | SessionError::TwoPeople
         | SessionError::Superuser => Some(SecurityKind::TokenRefused),
-        SessionError::Missing | SessionError::Upstream(_) => None,
+        SessionError::Missing | SessionError::Full | SessionError::Upstream(_) => None,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::exchange::Exchange;
 use crate::operation::Operation;
 use crate::record::{self, Place, Records};
 
-/// What a login, or a step to one, answers beside the record.
+/// What a login, or a step to one, answers beside the record; and what files are read with.
 const SECRETS: [&str; 3] = ["token", "otpId", "mfaId"];
 
 /// How long records are revealed before others get a turn, in ticks: more than
@@ -154,7 +154,9 @@ impl Generation {
 /// The keys of an answer that are secrets to rules.
 pub(super) fn secrets(exchange: &Exchange) -> Arc<[String]> {
     match exchange.operation {
-        Operation::Auth(_) | Operation::Impersonate { .. } => SECRETS.map(str::to_owned).into(),
+        Operation::Auth(_) | Operation::Impersonate { .. } | Operation::FileToken { .. } => {
+            SECRETS.map(str::to_owned).into()
+        }
         _ => Arc::default(),
     }
 }

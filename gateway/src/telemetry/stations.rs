@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 
 use crate::locks::LockCounts;
 use crate::realtime::Counts;
+use crate::sessions::FileTokenCounts;
 use crate::spool::{self, Bound};
 
 /// What stations count by themselves.
@@ -17,6 +18,8 @@ pub struct Stations {
     pub streams: Counts,
     /// Of records that are written to.
     pub locks: LockCounts,
+    /// Of file tokens.
+    pub files: FileTokenCounts,
     /// Of files that wait.
     pub spools: spool::Counts,
 }
@@ -31,7 +34,26 @@ struct BoundLabels {
 pub(super) fn register(registry: &mut Registry, stations: Stations) {
     streams(registry, stations.streams);
     locks(registry, stations.locks);
+    files(registry, stations.files);
     uploads(registry, stations.spools);
+}
+
+fn files(registry: &mut Registry, counts: FileTokenCounts) {
+    registry.register(
+        "file_tokens",
+        "File tokens that are good",
+        gauge(counts.held),
+    );
+    registry.register(
+        "file_tokens_refused",
+        "File tokens not handed out for want of room",
+        counter(counts.refused),
+    );
+    registry.register(
+        "file_tokens_displaced",
+        "File tokens given up for a newer one of the same record",
+        counter(counts.displaced),
+    );
 }
 
 fn locks(registry: &mut Registry, counts: LockCounts) {
@@ -142,6 +164,11 @@ mod tests {
             late: 8,
             crowded: 9,
         };
+        let files = FileTokenCounts {
+            held: 10,
+            refused: 11,
+            displaced: 12,
+        };
         let spools = spool::Counts {
             bytes: 10,
             open: 11,
@@ -150,6 +177,7 @@ mod tests {
         let stations = Stations {
             streams: counts,
             locks,
+            files,
             spools,
         };
         register(&mut registry, stations);
@@ -169,6 +197,9 @@ mod tests {
             "hapta_writes_waiting 7",
             "hapta_writes_refused_total{bound=\"wait\"} 8",
             "hapta_writes_refused_total{bound=\"waiting\"} 9",
+            "hapta_file_tokens 10",
+            "hapta_file_tokens_refused_total 11",
+            "hapta_file_tokens_displaced_total 12",
         ] {
             assert!(told.lines().any(|other| other == line), "{line} in {told}");
         }

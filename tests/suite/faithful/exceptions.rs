@@ -13,7 +13,7 @@ use super::corpus;
 use super::scene::Scene;
 
 /// Every exception, by the name that its row in the document has.
-const EXCEPTIONS: [&str; 33] = [
+const EXCEPTIONS: [&str; 34] = [
     "refusal",
     "own-headers",
     "redirects",
@@ -42,6 +42,7 @@ const EXCEPTIONS: [&str; 33] = [
     "login-keys",
     "file-parameters",
     "file-token",
+    "file-caches",
     "oauth2-return",
     "hook-headers",
     "client-address",

@@ -42,6 +42,9 @@ impl Scene {
         spoil(&direct, &mut words).await;
         put_files(&direct, &mut words).await;
         let gateway = transparent(&direct).await;
+        for (word, login) in [("filetoken", "alice"), ("superfile", "root")] {
+            words.insert(word, file_token(&gateway.client(), &words, login).await);
+        }
         Self {
             direct,
             gateway,
@@ -182,12 +185,11 @@ async fn put_files(pocketbase: &PocketBase, words: &mut Words) {
     let thing = upload(superuser.patch(&thing), "").await;
     let vault = upload(superuser.post(&records("vault")), "vault0000000001").await;
     words.insert("doc", text(&thing["doc"]));
-    let token = pocketbase
-        .client()
-        .post("/api/files/token")
-        .token(&words["alice"])
-        .await;
-    words.insert("filetoken", text(&token.expect(200)["token"]));
+    // Past the gateway, which is not there yet.
+    words.insert(
+        "pastfile",
+        file_token(&pocketbase.client(), words, "bob").await,
+    );
     words.insert("kept", text(&vault["doc"]));
     let guest = pocketbase.client();
     let modified = async |target: String| {
@@ -209,6 +211,12 @@ async fn put_files(pocketbase: &PocketBase, words: &mut Words) {
             .trim_start_matches("/_/")
             .to_owned(),
     );
+}
+
+/// A token of somebody for files.
+async fn file_token(client: &Client, words: &Words, login: &str) -> String {
+    let token = client.post("/api/files/token").token(&words[login]).await;
+    text(&token.expect(200)["token"])
 }
 
 /// A file in the field `doc`, in a form.
