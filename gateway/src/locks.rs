@@ -119,17 +119,15 @@ impl Locks {
         for key in keys {
             let (place, turn) = self.line_up(key)?;
             let permit = tokio::time::timeout_at(until, turn.acquire_owned()).await;
-            match permit {
-                Ok(Ok(permit)) => turns.push(Turn {
-                    _permit: permit,
-                    _place: place,
-                }),
-                // Nobody closes a line.
-                Ok(Err(_)) | Err(_) => {
-                    self.late.fetch_add(1, Ordering::Relaxed);
-                    return Err(LockError::Late(self.settings.wait));
-                }
-            }
+            // Nobody closes a line.
+            let Ok(Ok(permit)) = permit else {
+                self.late.fetch_add(1, Ordering::Relaxed);
+                return Err(LockError::Late(self.settings.wait));
+            };
+            turns.push(Turn {
+                _permit: permit,
+                _place: place,
+            });
         }
         Ok(Held(turns))
     }

@@ -98,7 +98,7 @@ impl RawPart {
     ///
     /// # Errors
     ///
-    /// Another shape, or a key in another spelling, which older PocketBases read.
+    /// Another shape, or a key in another spelling, which an older `PocketBase` reads.
     pub fn read(part: Value, bounds: &Batch) -> Result<Self, BatchError> {
         let Value::Object(part) = part else {
             return Err(BatchError::NoObject);

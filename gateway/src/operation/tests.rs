@@ -252,7 +252,7 @@ fn an_observer_lets_in_what_could_be_named_and_nothing_with_two_readings() {
     check(Method::GET, "/api/hello/", None, None);
     check(Method::GET, "/api/h%20llo", None, None);
     check(Method::TRACE, "/api/hello", None, None);
-    check(Method::POST, "/api/batch", None, None);
+    check(Method::POST, "/api/backups/upload", None, None);
     check(Method::GET, "/_/", None, None);
     check(
         Method::GET,

@@ -75,7 +75,7 @@ pub(super) async fn permit(
         let headers = texts(&part.headers);
         let judged = outer.judge((index, part), &mut touched, trace).await;
         let part = judged.map_err(|error| of_part(index, error))?;
-        written.push(write(&part, headers));
+        written.push(write(&part, &headers));
         permitted.push(part);
     }
     Ok(Writes {
@@ -265,7 +265,7 @@ fn body_of(
 }
 
 /// A part as it goes to PocketBase.
-fn write(part: &Permitted, headers: Value) -> Value {
+fn write(part: &Permitted, headers: &Map<String, Value>) -> Value {
     let exchange = part.exchange();
     let collection = exchange.collection.as_ref();
     let name = collection.map_or("", |collection| collection.name.as_str());
@@ -277,12 +277,12 @@ fn write(part: &Permitted, headers: Value) -> Value {
     })
 }
 
-fn texts(headers: &HeaderMap) -> Value {
+fn texts(headers: &HeaderMap) -> Map<String, Value> {
     let texts = headers.iter().filter_map(|(name, value)| {
         let value = value.to_str().ok()?;
         Some((name.as_str().to_owned(), Value::from(value)))
     });
-    Value::Object(texts.collect())
+    texts.collect()
 }
 
 /// What is wrong with a part; what has nothing to do with it is told by itself.
@@ -330,12 +330,11 @@ async fn all(
     let mut released = Vec::with_capacity(answers.len());
     for (part, answer) in permitted.parts().iter().zip(answers) {
         let (status, body) = read(part, answer)?;
-        let body = match body {
-            Some(record) => release::record(gateway, part, (status, record), trace).await?,
-            None => {
-                release::nothing(part, status, trace).await;
-                Value::Null
-            }
+        let body = if let Some(record) = body {
+            release::record(gateway, part, (status, record), trace).await?
+        } else {
+            release::nothing(part, status, trace).await;
+            Value::Null
         };
         released.push(json!({ "body": body, "status": status.as_u16() }));
     }

@@ -13,7 +13,7 @@ use super::content::Content;
 use super::trace::Trace;
 use super::{Request, batch, closed, conceal, conditions, locked};
 use crate::error::Error;
-use crate::exchange::{AsSent, Client, Exchange};
+use crate::exchange::{AsSent, Client, Exchange, Upload};
 use crate::filter::Filter;
 use crate::gateway::{Gateway, InForce};
 use crate::locks::Held;
@@ -100,6 +100,26 @@ pub(super) async fn permit(
         trace.hears(body);
     }
     let (found, mut sent) = asks.hold(found, sent, &client, trace).await?;
+    let uploads = std::mem::take(&mut sent.uploads);
+    let exchange = understood((operation, found), principal, client, uploads);
+    let permitted = if matches!(exchange.operation, Operation::Batch { .. }) {
+        permit_batch(gateway, in_force, (exchange, sent), trace).await?
+    } else {
+        permit_one(gateway, in_force, (exchange, sent), trace).await?
+    };
+    Ok(Permitted {
+        under_way: Some(Arc::new(under_way)),
+        ..permitted
+    })
+}
+
+/// The request, when all of it is known.
+fn understood(
+    (operation, found): (Operation, Option<Found>),
+    principal: Principal,
+    client: Client,
+    uploads: Vec<Upload>,
+) -> Arc<Exchange> {
     let (collection, expanded) = match found {
         Some(Found {
             collection,
@@ -107,31 +127,31 @@ pub(super) async fn permit(
         }) => (Some(collection), expanded),
         None => (None, Vec::new()),
     };
-    let exchange = Arc::new(Exchange {
+    Arc::new(Exchange {
         operation,
         collection,
         expanded,
         principal,
         client,
-        uploads: std::mem::take(&mut sent.uploads),
+        uploads,
         batch: None,
         received_ms: now_ms(),
-    });
-    let permitted = if matches!(exchange.operation, Operation::Batch { .. }) {
-        permit_batch(gateway, in_force, (exchange, sent), trace).await?
-    } else {
-        let collection = exchange.collection.as_deref();
-        let key = collection.and_then(|collection| {
-            locked::record(&exchange.operation, collection, sent.body.as_ref())
-        });
-        let held = locked::hold(gateway, key.into_iter().collect()).await?;
-        let judged = judge(gateway, &in_force, (exchange, sent), trace).await?;
-        Permitted { held, ..judged }
-    };
-    Ok(Permitted {
-        under_way: Some(Arc::new(under_way)),
-        ..permitted
     })
+}
+
+/// Asks the rules about a request when it is its turn to write.
+async fn permit_one(
+    gateway: &Gateway,
+    in_force: Arc<InForce>,
+    (exchange, sent): (Arc<Exchange>, Sent),
+    trace: &mut Trace<'_>,
+) -> Result<Permitted, Error> {
+    let collection = exchange.collection.as_deref();
+    let key = collection
+        .and_then(|collection| locked::record(&exchange.operation, collection, sent.body.as_ref()));
+    let held = locked::hold(gateway, key.into_iter().collect()).await?;
+    let judged = judge(gateway, &in_force, (exchange, sent), trace).await?;
+    Ok(Permitted { held, ..judged })
 }
 
 /// Takes each part of a batch through the same.
@@ -220,7 +240,7 @@ pub(super) async fn judge(
         in_force: Arc::clone(in_force),
         dossier,
         body,
-        as_sent: sent.as_sent.map(Arc::new),
+        as_sent: sent.unread.map(Arc::new),
         files: sent.files,
         narrowing,
         account,

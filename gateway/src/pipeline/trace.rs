@@ -265,9 +265,9 @@ impl<'a> Trace<'a> {
     fn decision(&mut self, status: u16, ending: Ending, duration: Duration) -> Decision {
         let veil = self.gateway.log.veil();
         let dossier = self.whole();
-        let notes = dossier.map(|dossier| dossier.take_notes());
+        let notes = dossier.map(Dossier::take_notes);
         let note = |(key, value)| Note { key, value };
-        let costs = dossier.map(|dossier| dossier.costs());
+        let costs = dossier.map(Dossier::costs);
         let (code, cause) = ending.refusal.unzip();
         Decision {
             request_id: self.id.clone(),
