@@ -66,7 +66,7 @@ impl BodyError {
         match self {
             Self::Misfit(BodyMisfit::Write(WriteError::UnknownField { .. })) => true,
             // What the field takes may have changed, but not what the operator wants.
-            Self::Files(error) => !matches!(error, FilesError::Untaken { .. }),
+            Self::Files(error) => !error.is_untaken(),
             _ => false,
         }
     }
@@ -93,7 +93,7 @@ impl BodyError {
             Self::Files(FilesError::Key(_) | FilesError::NoFiles { .. }) => {
                 (StatusCode::BAD_REQUEST, "body_key")
             }
-            Self::Files(_) => (StatusCode::BAD_REQUEST, "upload_refused"),
+            Self::Files(FilesError::Faults { .. }) => (StatusCode::BAD_REQUEST, "upload_refused"),
             Self::Spool(error) => spool(error),
         }
     }
