@@ -87,10 +87,9 @@ impl BodyError {
             Self::Batch(_) => (StatusCode::BAD_REQUEST, "body_batch"),
             Self::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
             Self::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
-            Self::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_)) | Self::Twice(_) => {
-                (StatusCode::BAD_REQUEST, "body_key")
-            }
-            Self::Files(FilesError::Key(_) | FilesError::NoFiles { .. }) => {
+            Self::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_))
+            | Self::Twice(_)
+            | Self::Files(FilesError::Key(_) | FilesError::NoFiles { .. }) => {
                 (StatusCode::BAD_REQUEST, "body_key")
             }
             Self::Files(FilesError::Faults { .. }) => (StatusCode::BAD_REQUEST, "upload_refused"),

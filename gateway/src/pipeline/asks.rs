@@ -30,7 +30,8 @@ pub(super) struct Found {
 #[derive(Default)]
 pub(super) struct Sent {
     pub(super) body: Option<Value>,
-    pub(super) as_sent: Option<AsSent>,
+    /// In its place, where nobody here reads it.
+    pub(super) unread: Option<AsSent>,
     pub(super) files: Option<Arc<Spooled>>,
     /// What is known of those, or of those of one part of a batch.
     pub(super) uploads: Vec<Upload>,
@@ -192,7 +193,7 @@ impl Sent {
 
     fn as_it_is(as_sent: AsSent) -> Self {
         Self {
-            as_sent: Some(as_sent),
+            unread: Some(as_sent),
             ..Self::default()
         }
     }
@@ -203,7 +204,7 @@ impl Sent {
             body: Some(body),
             uploads: stored.map(|stored| stored.upload.clone()).collect(),
             files: Some(Arc::new(files)),
-            as_sent: None,
+            unread: None,
         }
     }
 }

@@ -220,7 +220,7 @@ pub(super) async fn judge(
         in_force: Arc::clone(in_force),
         dossier,
         body,
-        as_sent: sent.as_sent.map(Arc::new),
+        as_sent: sent.unread.map(Arc::new),
         files: sent.files,
         narrowing,
         account,
