@@ -16,7 +16,7 @@ use serde_json::json;
 pub use body::BodyError;
 pub use told::{Told, cut};
 
-use self::told::{batch, denied, part, sentence, shape};
+use self::told::{batch, denied, files, part, sentence, shape};
 
 use crate::deny::Deny;
 use crate::locks::LockError;
@@ -229,10 +229,8 @@ impl Error {
             _ => sentence(&cut(&self.to_string())),
         };
         let mut reason = json!({ "@gateway": { "code": code, "message": message } });
-        if let Self::Body(BodyError::Files(error)) = self
-            && let Some((field, told)) = error.of_field()
-        {
-            reason[field] = told;
+        if let Self::Body(BodyError::Files(error)) = self {
+            files(error, &mut reason);
         }
         Told {
             status,

@@ -66,7 +66,7 @@ impl BodyError {
         match self {
             Self::Misfit(BodyMisfit::Write(WriteError::UnknownField { .. })) => true,
             // What the field takes may have changed, but not what the operator wants.
-            Self::Files(error) => !matches!(error, FilesError::Untaken { .. }),
+            Self::Files(error) => !error.is_untaken(),
             _ => false,
         }
     }
@@ -87,13 +87,12 @@ impl BodyError {
             Self::Batch(_) => (StatusCode::BAD_REQUEST, "body_batch"),
             Self::Late => (StatusCode::REQUEST_TIMEOUT, "body_late"),
             Self::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
-            Self::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_)) | Self::Twice(_) => {
+            Self::Misfit(BodyMisfit::Write(_) | BodyMisfit::Keys(_))
+            | Self::Twice(_)
+            | Self::Files(FilesError::Key(_) | FilesError::NoFiles { .. }) => {
                 (StatusCode::BAD_REQUEST, "body_key")
             }
-            Self::Files(FilesError::Key(_) | FilesError::NoFiles { .. }) => {
-                (StatusCode::BAD_REQUEST, "body_key")
-            }
-            Self::Files(_) => (StatusCode::BAD_REQUEST, "upload_refused"),
+            Self::Files(FilesError::Faults { .. }) => (StatusCode::BAD_REQUEST, "upload_refused"),
             Self::Spool(error) => spool(error),
         }
     }

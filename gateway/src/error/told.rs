@@ -3,7 +3,9 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::exchange::FilesError;
 use crate::exchange::batch::BatchError;
+use crate::exchange::files::Fault;
 use crate::rules::Denial;
 
 /// What the client is told.
@@ -43,6 +45,20 @@ pub(super) fn denied(denial: &Denial) -> Told {
         status,
         body: shape(status, message, &data.into()),
         code: denial.code.clone(),
+    }
+}
+
+/// Fields that don't take their files, as PocketBase tells it. That it was the gateway
+/// who said so is told only where PocketBase would not have.
+pub(super) fn files(error: &FilesError, reason: &mut Value) {
+    let FilesError::Faults { faults, .. } = error else {
+        return;
+    };
+    if !error.is_untaken() {
+        *reason = json!({});
+    }
+    for Fault { field, problem } in faults {
+        reason[field] = problem.told();
     }
 }
 

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::Upload;
 use super::write::{FieldKey, Modifier, WriteError};
-use crate::schema::{Collection, FieldKind, FileLimits};
+use crate::operation::Operation;
+use crate::schema::{Collection, FieldKind, FileLimits, Hidden};
 
 /// The types of files that are taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,52 +26,70 @@ pub enum FilesError {
     /// beside another key of its field.
     #[error(transparent)]
     Key(#[from] WriteError),
-    /// A field of another kind.
+    /// A field of another kind, or one that PocketBase would pass over.
     #[error("the field \"{field}\" takes no files")]
     NoFiles {
         /// Its name.
         field: String,
     },
-    /// More than the field holds.
-    #[error("the field \"{field}\" takes at most {most} files")]
-    TooMany {
-        /// Its name.
-        field: String,
-        /// How many.
-        most: u64,
+    /// Fields that don't take the files that are for them.
+    #[error("failed to {} record", .write)]
+    Faults {
+        /// What was to be done to the record, as PocketBase has it.
+        write: &'static str,
+        /// One for each field.
+        faults: Vec<Fault>,
     },
+}
+
+/// A field that doesn't take its files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its name.
+    pub field: String,
+    /// Only the first is told.
+    pub problem: Problem,
+}
+
+/// What is wrong with the files for a field.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// More than the field holds: so many.
+    TooMany(u64),
     /// Larger than the field takes.
-    #[error("the file \"{file}\" is larger than the {most} bytes that \"{field}\" takes")]
     TooLarge {
-        /// The field's name.
-        field: String,
-        /// The file's.
+        /// The file's name.
         file: String,
         /// Bytes.
         most: u64,
     },
     /// Of none of the types that the field takes.
-    #[error("the file \"{file}\" is {media_type}; \"{field}\" takes {takes}")]
     Type {
-        /// The field's name.
-        field: String,
-        /// The file's.
+        /// The file's name.
         file: String,
-        /// As sniffed.
-        media_type: String,
         /// Joined by commas.
         takes: String,
     },
-    /// Of none of the types that are taken at all.
-    #[error("the file \"{file}\" is {media_type}, and such files are not taken here")]
+    /// Of none of the types that are taken here at all.
     Untaken {
-        /// The field's name.
-        field: String,
-        /// The file's.
+        /// The file's name.
         file: String,
         /// As sniffed.
         media_type: String,
     },
+}
+
+/// What there is to hold files against.
+#[derive(Clone, Copy, Debug)]
+pub struct Takes<'a> {
+    /// A create or an update.
+    pub operation: &'a Operation,
+    /// The one that it names.
+    pub collection: &'a Collection,
+    /// Whether who asks may write hidden fields: PocketBase passes over them for others.
+    pub hidden: Hidden,
+    /// Those that an operator takes.
+    pub types: &'a Types,
 }
 
 /// Types that have one name, and that PocketBase tells by the same bytes.
@@ -93,38 +112,48 @@ const WITHOUT_DOUBT: [&str; 16] = [
     "video/mp4",
 ];
 
-/// Holds the files of a body against the collection, beside the body as it was held.
+/// Holds the files of a body against what takes them, beside the body as it was held.
 ///
 /// # Errors
 ///
 /// When PocketBase would not store each of them, or an operator does not want one.
 pub fn hold_uploads(
     uploads: &[Upload],
-    collection: &Collection,
     body: &Map<String, Value>,
-    types: &Types,
+    takes: &Takes<'_>,
 ) -> Result<(), FilesError> {
-    let mut keys: BTreeMap<&str, (FieldKey<'_>, u64)> = BTreeMap::new();
+    let mut fields: BTreeMap<&str, (FieldKey<'_>, u64)> = BTreeMap::new();
+    let mut problems: BTreeMap<&str, Problem> = BTreeMap::new();
     for upload in uploads {
-        let limits = limits(upload, collection)?;
-        check(upload, limits, types)?;
+        let limits = takes.limits(upload)?;
         let key = FieldKey::parse(&upload.key);
-        let (known, count) = keys.entry(key.base).or_insert((key, 0));
+        let (known, count) = fields.entry(key.base).or_insert((key, 0));
         if *known != key {
             return Err(ambiguous(key));
         }
         *count += 1;
         let most = limits.max_select.max(1);
         // Those that are kept by their names stand in the body.
-        let kept = kept(key, body)?;
-        if count.saturating_add(kept) > most {
-            return Err(FilesError::TooMany {
-                field: key.base.to_owned(),
-                most,
-            });
+        let problem = if count.saturating_add(kept(key, body)?) > most {
+            Some(Problem::TooMany(most))
+        } else {
+            takes.problem(upload, limits)
+        };
+        if let Some(problem) = problem {
+            problems.entry(key.base).or_insert(problem);
         }
     }
-    Ok(())
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let faults = problems.into_iter().map(|(field, problem)| Fault {
+        field: field.to_owned(),
+        problem,
+    });
+    Err(FilesError::Faults {
+        write: write(takes.operation),
+        faults: faults.collect(),
+    })
 }
 
 impl Types {
@@ -145,109 +174,110 @@ impl Types {
     }
 }
 
-impl FilesError {
-    /// The field that it is about, with PocketBase's words for it where it has some.
-    #[must_use]
-    pub fn of_field(&self) -> Option<(&str, Value)> {
-        Some(match self {
-            Self::Key(_) | Self::NoFiles { .. } => return None,
-            Self::TooMany { field, most } => (
-                field,
-                json!({
-                    "code": "validation_too_many_files",
-                    "message": format!("The maximum allowed files is {most}."),
-                    "params": { "maxSelect": most },
-                }),
-            ),
-            Self::TooLarge { field, file, most } => (
-                field,
-                json!({
-                    "code": "validation_file_size_limit",
-                    "message": format!(
-                        "Failed to upload {file} - the maximum allowed file size is {most} bytes."
-                    ),
-                    "params": { "file": file, "maxSize": most },
-                }),
-            ),
-            Self::Type {
-                field, file, takes, ..
-            } => (
-                field,
-                json!({
-                    "code": "validation_invalid_mime_type",
-                    "message": format!("\"{file}\" mime type must be one of: {takes}."),
-                }),
-            ),
-            Self::Untaken { field, file, .. } => (
-                field,
-                json!({
-                    "code": "validation_invalid_mime_type",
-                    "message": format!("\"{file}\" is of a type that is not taken here."),
-                }),
-            ),
+impl Takes<'_> {
+    /// What the field of a file takes.
+    fn limits(&self, upload: &Upload) -> Result<&FileLimits, FilesError> {
+        let FieldKey { base, modifier } = FieldKey::parse(&upload.key);
+        let field = self
+            .collection
+            .field(base)
+            .ok_or_else(|| WriteError::UnknownField {
+                collection: self.collection.name.clone(),
+                key: upload.key.clone(),
+            })?;
+        let limits = match &field.kind {
+            FieldKind::File { limits, .. } if !field.hidden || self.hidden == Hidden::Told => {
+                limits
+            }
+            _ => {
+                return Err(FilesError::NoFiles {
+                    field: base.to_owned(),
+                });
+            }
+        };
+        match modifier {
+            Modifier::Set | Modifier::Append => Ok(limits),
+            Modifier::Prepend if limits.max_select > 1 => Ok(limits),
+            // PocketBase passes over those: of one file before another it keeps the other.
+            Modifier::Prepend | Modifier::Remove | Modifier::Autogenerate => {
+                Err(WriteError::Modifier {
+                    key: upload.key.clone(),
+                }
+                .into())
+            }
+        }
+    }
+
+    /// What is wrong with a file by itself.
+    fn problem(&self, upload: &Upload, limits: &FileLimits) -> Option<Problem> {
+        let file = upload.name.clone();
+        let media_type = &upload.media_type;
+        if upload.size > limits.largest() {
+            let most = limits.largest();
+            return Some(Problem::TooLarge { file, most });
+        }
+        let names = |other: &String| {
+            let other = other.split(';').next().unwrap_or_default();
+            other.trim().eq_ignore_ascii_case(media_type)
+        };
+        let is_another = !limits.mime_types.is_empty() && !limits.mime_types.iter().any(names);
+        if is_another && WITHOUT_DOUBT.contains(&media_type.as_str()) {
+            let takes = limits.mime_types.join(", ");
+            return Some(Problem::Type { file, takes });
+        }
+        (!self.types.admit(media_type)).then(|| Problem::Untaken {
+            file,
+            media_type: media_type.clone(),
         })
     }
 }
 
-/// What the field of a file takes.
-fn limits<'a>(upload: &Upload, collection: &'a Collection) -> Result<&'a FileLimits, FilesError> {
-    let FieldKey { base, modifier } = FieldKey::parse(&upload.key);
-    let field = collection
-        .field(base)
-        .ok_or_else(|| WriteError::UnknownField {
-            collection: collection.name.clone(),
-            key: upload.key.clone(),
-        })?;
-    let FieldKind::File { limits, .. } = &field.kind else {
-        return Err(FilesError::NoFiles {
-            field: base.to_owned(),
-        });
-    };
-    match modifier {
-        Modifier::Set | Modifier::Append => Ok(limits),
-        Modifier::Prepend if limits.max_select > 1 => Ok(limits),
-        // PocketBase passes over those: of one file before another it keeps the other.
-        Modifier::Prepend | Modifier::Remove | Modifier::Autogenerate => {
-            Err(WriteError::Modifier {
-                key: upload.key.clone(),
-            }
-            .into())
+impl FilesError {
+    /// Whether it is for an operator's types, and for nothing that PocketBase knows.
+    #[must_use]
+    pub fn is_untaken(&self) -> bool {
+        let Self::Faults { faults, .. } = self else {
+            return false;
+        };
+        let is_untaken = |fault: &Fault| matches!(fault.problem, Problem::Untaken { .. });
+        faults.iter().any(is_untaken)
+    }
+}
+
+impl Problem {
+    /// In PocketBase's words.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        match self {
+            Self::TooMany(most) => json!({
+                "code": "validation_too_many_files",
+                "message": format!("The maximum allowed files is {most}."),
+                "params": { "maxSelect": most },
+            }),
+            Self::TooLarge { file, most } => json!({
+                "code": "validation_file_size_limit",
+                "message": format!(
+                    "Failed to upload {file} - the maximum allowed file size is {most} bytes."
+                ),
+                "params": { "file": file, "maxSize": most },
+            }),
+            Self::Type { file, takes } => json!({
+                "code": "validation_invalid_mime_type",
+                "message": format!("\"{file}\" mime type must be one of: {takes}."),
+            }),
+            Self::Untaken { file, media_type } => json!({
+                "code": "validation_invalid_mime_type",
+                "message": format!("\"{file}\" is {media_type}, which is not taken here."),
+            }),
         }
     }
 }
 
-/// One file by itself.
-fn check(upload: &Upload, limits: &FileLimits, types: &Types) -> Result<(), FilesError> {
-    let (field, file) = (upload.field(), &upload.name);
-    let media_type = &upload.media_type;
-    if upload.size > limits.largest() {
-        return Err(FilesError::TooLarge {
-            field: field.to_owned(),
-            file: file.clone(),
-            most: limits.largest(),
-        });
+fn write(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::Update { .. } => "update",
+        _ => "create",
     }
-    let names = |other: &String| {
-        let other = other.split(';').next().unwrap_or_default();
-        other.trim().eq_ignore_ascii_case(media_type)
-    };
-    let is_another = !limits.mime_types.is_empty() && !limits.mime_types.iter().any(names);
-    if is_another && WITHOUT_DOUBT.contains(&media_type.as_str()) {
-        return Err(FilesError::Type {
-            field: field.to_owned(),
-            file: file.clone(),
-            media_type: media_type.clone(),
-            takes: limits.mime_types.join(", "),
-        });
-    }
-    if !types.admit(media_type) {
-        return Err(FilesError::Untaken {
-            field: field.to_owned(),
-            file: file.clone(),
-            media_type: media_type.clone(),
-        });
-    }
-    Ok(())
 }
 
 /// How many files a body keeps by their names in the field of a key. PocketBase

@@ -12,11 +12,11 @@ use super::allowance::Allowance;
 use super::trace::Trace;
 use super::{RequestBody, as_sent, body, reach};
 use crate::error::{BodyError, Error};
-use crate::exchange::{AsSent, Client, FilesError, Held, Upload, hold_body, hold_uploads};
+use crate::exchange::{AsSent, Client, Held, Upload, files, hold_body, hold_uploads};
 use crate::gateway::{Gateway, InForce};
 use crate::operation::Operation;
 use crate::principal::Principal;
-use crate::schema::{Collection, Schema};
+use crate::schema::{Collection, Hidden, Schema};
 use crate::spool::{Bound, Owner, Spooled};
 
 /// What an operation names, found in the schema and exposed.
@@ -30,7 +30,7 @@ pub(super) struct Found {
 #[derive(Default)]
 pub(super) struct Sent {
     pub(super) body: Option<Value>,
-    /// For a route that is let in as it is.
+    /// In its place, where nobody here reads it.
     pub(super) unread: Option<AsSent>,
     pub(super) files: Option<Arc<Spooled>>,
     /// What is known of those, or of those of one part of a batch.
@@ -137,7 +137,9 @@ impl Asks<'_> {
             Ok((found, held))
         };
         let looked = with_schema(self.gateway, look).await;
-        if let Err(Error::Body(BodyError::Files(FilesError::Untaken { .. }))) = &looked {
+        if let Err(Error::Body(BodyError::Files(error))) = &looked
+            && error.is_untaken()
+        {
             self.gateway.spools.refused(Bound::Types);
         }
         let (mut found, mut held) = looked?;
@@ -164,8 +166,18 @@ impl Asks<'_> {
         if let (Some(collection), Value::Object(body)) = (collection, body)
             && self.operation.writes_record()
         {
-            let types = &self.gateway.spools.settings().types;
-            hold_uploads(&sent.uploads, collection, body, types)?;
+            let hidden = if self.principal.is_superuser() {
+                Hidden::Told
+            } else {
+                Hidden::Untold
+            };
+            let takes = files::Takes {
+                operation: self.operation,
+                collection,
+                hidden,
+                types: &self.gateway.spools.settings().types,
+            };
+            hold_uploads(&sent.uploads, body, &takes)?;
         }
         Ok(())
     }

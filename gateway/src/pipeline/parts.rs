@@ -112,13 +112,11 @@ impl Parts {
                     .map_err(|_| BodyError::Late)?,
                 None => next.await,
             };
-            match piece? {
-                Some(piece) => self.feed(piece),
-                None => {
-                    self.reader.end()?;
-                    return Ok(None);
-                }
-            }
+            let Some(piece) = piece? else {
+                self.reader.end()?;
+                return Ok(None);
+            };
+            self.feed(piece);
         }
     }
 

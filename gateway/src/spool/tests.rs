@@ -19,7 +19,7 @@ pub(crate) fn spools(change: impl FnOnce(&mut Settings)) -> Spools {
         types: Types::default(),
         open: 3,
         open_principal: 2,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         idle: Duration::from_secs(10),
     };
     change(&mut settings);
@@ -97,7 +97,8 @@ async fn what_was_kept_is_read_back_with_its_name_and_type() {
 async fn a_spool_has_no_name_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let spools = spools(|settings| folder.path().clone_into(&mut settings.folder));
-    let spooled = filled(&spools, &[("a", "x", &[1; 600_000])]).await.unwrap();
+    let bytes = vec![1; 600_000];
+    let spooled = filled(&spools, &[("a", "x", &bytes)]).await.unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     drop(spooled);
     let mut filling = spools.open(guest(1)).await.unwrap();

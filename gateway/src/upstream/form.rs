@@ -39,23 +39,22 @@ impl Form {
     pub(super) fn new(body: Option<&Value>, files: &Arc<Spooled>) -> Result<Self, UpstreamError> {
         let boundary = boundary()?;
         let mut segments = VecDeque::new();
-        let mut text = String::new();
-        if let Some(body) = body {
-            text = format!(
+        let mut before = body.map_or(String::new(), |body| {
+            format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"@jsonPayload\"\r\n\r\n{body}\r\n"
-            );
-        }
+            )
+        });
         for (at, Stored { upload, .. }) in files.files().iter().enumerate() {
-            text.push_str(&format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
+            let head = format!(
+                "{before}--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
                 upload.key, upload.name, upload.media_type
-            ));
-            segments.push_back(Segment::Written(std::mem::take(&mut text).into()));
+            );
+            segments.push_back(Segment::Written(head.into()));
             segments.push_back(Segment::File(at, 0));
-            text.push_str("\r\n");
+            "\r\n".clone_into(&mut before);
         }
-        text.push_str(&format!("--{boundary}--\r\n"));
-        segments.push_back(Segment::Written(text.into()));
+        let end = format!("{before}--{boundary}--\r\n");
+        segments.push_back(Segment::Written(end.into()));
         Ok(Self {
             boundary,
             files: Arc::clone(files),

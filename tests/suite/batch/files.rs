@@ -123,6 +123,7 @@ async fn a_limit_of_a_field_ends_all() {
         let fault = &response["data"]["cover"];
         assert_eq!(fault["code"], "validation_file_size_limit", "{response}");
         assert_eq!(fault["params"]["maxSize"], LARGEST);
+        assert_eq!(response["message"], "Failed to create record.");
         assert_eq!(albums_of(&at.pocketbase).await, 0);
     })
     .await;
@@ -157,6 +158,7 @@ async fn a_file_of_no_part_is_refused() {
         "requests.0.nothing",
         "requests.0.title",
         "requests.0.secret",
+        "requests.0.negative",
         "requests.0.photos-",
         "requests.0",
         "requests[0]cover",

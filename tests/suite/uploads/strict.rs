@@ -129,7 +129,9 @@ async fn a_key_is_in_one_payload_or_a_text_of_its_own() {
 async fn a_file_is_for_a_field_of_files() {
     let stage = stage().await;
     // PocketBase empties the field, or never says that it dropped the file.
-    for key in ["title", "plays", "nothing", "photos-", "secret", "id"] {
+    for key in [
+        "title", "plays", "nothing", "photos-", "secret", "negative", "id",
+    ] {
         let form = Form::new().text("title", "x").file(key, "a.txt", "a");
         let form = if key == "title" {
             Form::new().file(key, "a.txt", "a")

@@ -1,9 +1,10 @@
 //! Which files are let on, and which are refused, in which words.
 
 use super::*;
+use crate::operation::{CollectionRef, RecordQuery};
 use crate::schema::{CollectionKind, Field};
 
-/// A collection with a picture, many photos and a title.
+/// A collection with a cover, many photos, a title, and a picture that is hidden.
 fn albums() -> Collection {
     let field = |name: &str, kind| Field {
         name: name.to_owned(),
@@ -30,6 +31,10 @@ fn albums() -> Collection {
             field("title", FieldKind::Text),
             field("cover", file(0, 0, &["image/png", "image/jpeg; q=1"])),
             field("photos", file(3, 10, &[])),
+            Field {
+                hidden: true,
+                ..field("negative", file(1, 0, &[]))
+            },
         ],
     }
 }
@@ -43,20 +48,57 @@ fn upload(key: &str, size: u64, media_type: &str) -> Upload {
     }
 }
 
+fn hold(
+    uploads: &[Upload],
+    body: &Value,
+    types: &[&str],
+    hidden: Hidden,
+) -> Result<(), FilesError> {
+    let operation = Operation::Create {
+        collection: CollectionRef::of("albums"),
+        query: RecordQuery::default(),
+    };
+    let takes = Takes {
+        operation: &operation,
+        collection: &albums(),
+        hidden,
+        types: &Types::new(types.iter().map(|name| (*name).to_owned()).collect()),
+    };
+    let body = body.as_object().cloned().unwrap_or_default();
+    hold_uploads(uploads, &body, &takes)
+}
+
+/// The error's text, or the field and the message that is told of it.
+fn told(error: &FilesError) -> String {
+    match error {
+        FilesError::Faults { faults, .. } => {
+            let told = faults.iter().map(|Fault { field, problem }| {
+                let told = problem.told();
+                format!("{field}: {}", told["message"].as_str().unwrap())
+            });
+            told.collect::<Vec<_>>().join("; ")
+        }
+        error => error.to_string(),
+    }
+}
+
 #[track_caller]
 fn check(keys: &[&str], body: &Value, expected: Result<(), &str>) {
     let uploads: Vec<Upload> = keys.iter().map(|key| upload(key, 1, "image/png")).collect();
-    let body = body.as_object().cloned().unwrap_or_default();
-    let found = hold_uploads(&uploads, &albums(), &body, &Types::default());
-    let found = found.map_err(|error| error.to_string());
+    let found = hold(&uploads, body, &[], Hidden::Untold);
+    let found = found.map_err(|error| told(&error));
     assert_eq!(found, expected.map_err(str::to_owned), "{keys:?} {body:?}");
 }
 
 #[track_caller]
 fn one(upload: &Upload, types: &[&str], expected: Option<&str>) {
-    let types = Types::new(types.iter().map(|name| (*name).to_owned()).collect());
-    let found = hold_uploads(std::slice::from_ref(upload), &albums(), &Map::new(), &types);
-    let found = found.err().map(|error| error.to_string());
+    let found = hold(
+        std::slice::from_ref(upload),
+        &json!({}),
+        types,
+        Hidden::Untold,
+    );
+    let found = found.err().map(|error| told(&error));
     assert_eq!(found.as_deref(), expected, "{upload:?}");
 }
 
@@ -71,6 +113,10 @@ fn files_are_for_fields_of_files_by_keys_that_add_them() {
         &json!({}),
         Err("the field \"title\" takes no files"),
     );
+    let hidden = "the field \"negative\" takes no files";
+    check(&["negative"], &json!({}), Err(hidden));
+    let uploads = [upload("negative", 1, "image/png")];
+    assert_eq!(hold(&uploads, &json!({}), &[], Hidden::Told), Ok(()));
     for key in ["Cover", "nope", "photos++", "@jsonPayload"] {
         let message = format!("the collection albums has no field for the key \"{key}\"");
         check(&[key], &json!({}), Err(&message));
@@ -83,11 +129,11 @@ fn files_are_for_fields_of_files_by_keys_that_add_them() {
 
 #[test]
 fn a_field_holds_so_many_files_and_those_it_keeps_count() {
-    let two = "the field \"cover\" takes at most 1 files";
+    let two = "cover: The maximum allowed files is 1.";
     check(&["cover", "cover"], &json!({}), Err(two));
     check(&["cover"], &json!({"cover": "old.png"}), Err(two));
     check(&["cover"], &json!({"cover": ""}), Ok(()));
-    let four = "the field \"photos\" takes at most 3 files";
+    let four = "photos: The maximum allowed files is 3.";
     check(&["photos"; 4], &json!({}), Err(four));
     check(&["photos+"; 4], &json!({}), Err(four));
     check(&["photos"], &json!({"photos": ["a", "b"]}), Ok(()));
@@ -117,11 +163,12 @@ fn two_ways_to_change_one_field_are_refused() {
 #[test]
 fn a_file_is_as_large_as_its_field_takes_and_no_larger() {
     one(&upload("photos", 10, "image/png"), &[], None);
-    let large = "the file \"photos.bin\" is larger than the 10 bytes that \"photos\" takes";
+    let large = "photos: Failed to upload photos.bin - the maximum allowed file size is 10 bytes.";
     one(&upload("photos", 11, "image/png"), &[], Some(large));
     let default = 5 * 1024 * 1024;
     one(&upload("cover", default, "image/png"), &[], None);
-    let large = "the file \"cover.bin\" is larger than the 5242880 bytes that \"cover\" takes";
+    let large =
+        "cover: Failed to upload cover.bin - the maximum allowed file size is 5242880 bytes.";
     one(&upload("cover", default + 1, "image/png"), &[], Some(large));
 }
 
@@ -130,11 +177,9 @@ fn a_type_that_is_another_without_doubt_is_refused_and_the_rest_is_left_to_pocke
     for media_type in ["image/png", "image/jpeg", "text/plain", "application/x-rar"] {
         one(&upload("cover", 1, media_type), &[], None);
     }
+    let another = "cover: \"cover.bin\" mime type must be one of: image/png, image/jpeg; q=1.";
     for media_type in ["image/svg+xml", "text/html", "application/pdf"] {
-        let message = format!(
-            "the file \"cover.bin\" is {media_type}; \"cover\" takes image/png, image/jpeg; q=1"
-        );
-        one(&upload("cover", 1, media_type), &[], Some(&message));
+        one(&upload("cover", 1, media_type), &[], Some(another));
     }
 }
 
@@ -145,24 +190,39 @@ fn the_types_of_the_configuration_are_the_only_ones() {
         one(&upload("photos", 1, media_type), &types, None);
     }
     for media_type in ["application/pdfx", "text/plain", "imagex/png"] {
-        let message =
-            format!("the file \"photos.bin\" is {media_type}, and such files are not taken here");
+        let message = format!("photos: \"photos.bin\" is {media_type}, which is not taken here.");
         one(&upload("photos", 1, media_type), &types, Some(&message));
     }
 }
 
 #[test]
-fn a_refusal_is_in_pocketbases_words_where_it_has_some() {
-    let uploads = [upload("photos", 11, "image/png")];
-    let error = hold_uploads(&uploads, &albums(), &Map::new(), &Types::default()).unwrap_err();
-    let (field, told) = error.of_field().unwrap();
-    assert_eq!(field, "photos");
-    assert_eq!(
-        told,
-        json!({
+fn every_field_at_fault_is_told_in_pocketbases_words() {
+    let uploads = [
+        upload("photos", 11, "image/png"),
+        upload("cover", 1, "image/png"),
+        upload("photos", 1, "image/png"),
+        upload("cover", 1, "text/html"),
+    ];
+    let error = hold(&uploads, &json!({}), &[], Hidden::Untold).unwrap_err();
+    assert_eq!(error.to_string(), "failed to create record");
+    let FilesError::Faults { faults, .. } = error else {
+        panic!("{error}");
+    };
+    let told: Vec<_> = faults
+        .iter()
+        .map(|fault| json!([fault.field, fault.problem.told()]))
+        .collect();
+    let expected = json!([
+        ["cover", {
+            "code": "validation_too_many_files",
+            "message": "The maximum allowed files is 1.",
+            "params": {"maxSelect": 1},
+        }],
+        ["photos", {
             "code": "validation_file_size_limit",
             "message": "Failed to upload photos.bin - the maximum allowed file size is 10 bytes.",
             "params": {"file": "photos.bin", "maxSize": 10},
-        })
-    );
+        }],
+    ]);
+    assert_eq!(json!(told), expected);
 }
