@@ -1,7 +1,7 @@
 //! A hundred megabytes through the gateway, up and down, and the same past it.
 //!
 //! - Memory: the most that was resident in the gateway's process while a file was
-//!   on its way, above what was resident before.
+//!   on its way, above what was resident when it had done nothing yet.
 //! - Throughput: one file at a time, of PocketBase and of the gateway in turn.
 
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ enum Way {
     Down,
 }
 
-/// The times of both servers, and the gateway's memory, in MiB.
+/// The times of both servers, and the most memory of the gateway, in MiB.
 #[derive(Default)]
 struct Found {
     direct: Samples,
@@ -53,9 +53,11 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let pocketbase = Process::pocketbase(&folder, EMAIL, PASSWORD).await?;
     seed(pocketbase.address).await?;
     let gateway = Process::gateway(&folder, &config(pocketbase.address)?).await?;
+    let idle = gateway.memory()?;
     let form = Form::of_a_file("film", SIZE);
     for (name, way) in [("upload", Way::Up), ("download", Way::Down)] {
-        let found = compare(way, pocketbase.address, &gateway, &form).await?;
+        let mut found = compare(way, pocketbase.address, &gateway, &form).await?;
+        found.peak -= idle;
         found.tell(report, name);
     }
     gateway.end().await?;
@@ -79,7 +81,6 @@ async fn compare(
         way.take(client, &small).await?;
     }
     way.prepare(direct, form).await?;
-    let idle = gateway.memory()?;
     gateway.forget_peak()?;
     for round in 0..=ROUNDS {
         let [direct, through] = &mut servers;
@@ -92,7 +93,7 @@ async fn compare(
             }
         }
     }
-    found.peak = gateway.peak()? - idle;
+    found.peak = gateway.peak()?;
     Ok(found)
 }
 
