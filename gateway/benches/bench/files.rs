@@ -17,8 +17,9 @@ use crate::process::Process;
 use crate::report::Report;
 use crate::samples::{Samples, millis};
 
-/// Bytes of a file.
-const SIZE: usize = 100_000_000;
+/// How large a file is, and that in bytes.
+const MEGABYTES: u32 = 100;
+const SIZE: usize = MEGABYTES as usize * 1_000_000;
 
 /// Files each way, of each server, after one that is not counted.
 const ROUNDS: usize = 5;
@@ -126,7 +127,7 @@ impl Way {
 impl Found {
     fn tell(self, report: &mut Report, name: &str) {
         let median = |mut samples: Samples| samples.at(500);
-        let rate = |time: Duration| SIZE as f64 / 1e6 / time.as_secs_f64();
+        let rate = |time: Duration| f64::from(MEGABYTES) / time.as_secs_f64();
         let (direct, through) = (median(self.direct), median(self.through));
         report.at_most(&format!("{name} memory"), self.peak, "MiB", MEMORY);
         let ratio = rate(through) / rate(direct);
