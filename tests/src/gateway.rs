@@ -56,7 +56,8 @@ impl Setup {
         };
         let config =
             Config::parse(&text, folder.path(), &file.environment).map_err(|error| told(&error))?;
-        let running = server::start(config, Some(file))
+        // Boxed: else it would be a part of every future of a test.
+        let running = Box::pin(server::start(config, Some(file)))
             .await
             .map_err(|error| told(&error))?;
         Ok(TestGateway {

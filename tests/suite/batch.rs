@@ -188,7 +188,9 @@ async fn an_id_is_taken_once() {
             refused(&reply, 1)["data"]["id"]["code"],
             "validation_not_unique"
         );
-        batch(&at.guest(), &[one.clone()]).await.expect(200);
+        batch(&at.guest(), std::slice::from_ref(&one))
+            .await
+            .expect(200);
         let moved = update(ALBUMS, FIRST, &json!({ "id": SECOND }));
         let reply = batch(&at.guest(), &[moved]).await;
         assert_eq!(

@@ -1,7 +1,7 @@
 //! A hundred megabytes through the gateway, up and down, and the same past it.
 //!
 //! - Memory: the most that was resident in the gateway's process while a file was
-//!   on its way, above what was resident before.
+//!   on its way, above what was resident when it had done nothing yet.
 //! - Throughput: one file at a time, of PocketBase and of the gateway in turn.
 
 use std::net::SocketAddr;
@@ -17,8 +17,9 @@ use crate::process::Process;
 use crate::report::Report;
 use crate::samples::{Samples, millis};
 
-/// Bytes of a file.
-const SIZE: usize = 100_000_000;
+/// How large a file is, and that in bytes.
+const MEGABYTES: u32 = 100;
+const SIZE: usize = MEGABYTES as usize * 1_000_000;
 
 /// Files each way, of each server, after one that is not counted.
 const ROUNDS: usize = 5;
@@ -39,7 +40,7 @@ enum Way {
     Down,
 }
 
-/// The times of both servers, and the gateway's memory, in MiB.
+/// The times of both servers, and the most memory of the gateway, in MiB.
 #[derive(Default)]
 struct Found {
     direct: Samples,
@@ -53,9 +54,11 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let pocketbase = Process::pocketbase(&folder, EMAIL, PASSWORD).await?;
     seed(pocketbase.address).await?;
     let gateway = Process::gateway(&folder, &config(pocketbase.address)?).await?;
+    let idle = gateway.memory()?;
     let form = Form::of_a_file("film", SIZE);
     for (name, way) in [("upload", Way::Up), ("download", Way::Down)] {
-        let found = compare(way, pocketbase.address, &gateway, &form).await?;
+        let mut found = compare(way, pocketbase.address, &gateway, &form).await?;
+        found.peak -= idle;
         found.tell(report, name);
     }
     gateway.end().await?;
@@ -79,7 +82,6 @@ async fn compare(
         way.take(client, &small).await?;
     }
     way.prepare(direct, form).await?;
-    let idle = gateway.memory()?;
     gateway.forget_peak()?;
     for round in 0..=ROUNDS {
         let [direct, through] = &mut servers;
@@ -92,7 +94,7 @@ async fn compare(
             }
         }
     }
-    found.peak = gateway.peak()? - idle;
+    found.peak = gateway.peak()?;
     Ok(found)
 }
 
@@ -125,7 +127,7 @@ impl Way {
 impl Found {
     fn tell(self, report: &mut Report, name: &str) {
         let median = |mut samples: Samples| samples.at(500);
-        let rate = |time: Duration| SIZE as f64 / 1e6 / time.as_secs_f64();
+        let rate = |time: Duration| f64::from(MEGABYTES) / time.as_secs_f64();
         let (direct, through) = (median(self.direct), median(self.through));
         report.at_most(&format!("{name} memory"), self.peak, "MiB", MEMORY);
         let ratio = rate(through) / rate(direct);

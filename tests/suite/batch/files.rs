@@ -202,6 +202,15 @@ async fn one_payload_says_what_the_parts_are() {
     refused.await.refused(400);
 }
 
+#[tokio::test]
+async fn a_part_s_files_have_one_way_to_be_named() {
+    let stage = albums::stage(albums::open).await;
+    let both = form(&[create(ALBUMS, &json!({}))])
+        .file("requests.0.photos", "one.txt", "1")
+        .file("requests[0].photos", "two.txt", "2");
+    only_direct(&stage, both).await;
+}
+
 /// PocketBase takes it, the gateway does not, and nothing of it reaches PocketBase then.
 async fn only_direct(stage: &Stage, form: Form) {
     let made = stage.direct().post(BATCH).form(form.clone()).await;
