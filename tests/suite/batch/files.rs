@@ -76,20 +76,6 @@ async fn files_replace_and_are_added_as_by_themselves() {
     .await;
 }
 
-#[tokio::test]
-async fn a_part_is_written_in_two_ways() {
-    Albums::everywhere(async |at| {
-        let form = form(&[create(ALBUMS, &json!({}))])
-            .file("requests.0.photos", "one.txt", "1")
-            .file("requests[0].scan", "two.txt", "2");
-        let answers = at.guest().post(BATCH).form(form).await.expect(200);
-        let album = &answers[0]["body"];
-        assert_eq!(stems(&album["photos"]), ["one"]);
-        assert_eq!(stems(&json!([album["scan"]])), ["two"]);
-    })
-    .await;
-}
-
 /// As the SDK writes a list of names and new files.
 #[tokio::test]
 async fn files_that_are_named_stay_beside_those_that_are_added() {
@@ -167,11 +153,6 @@ async fn a_file_of_no_part_is_refused() {
     ] {
         only_direct(&stage, form(&two).file(name, "a.png", PNG)).await;
     }
-    // PocketBase takes those of one spelling after those of the other, whatever their order.
-    let in_two_spellings = form(&two)
-        .file("requests[0].photos", "a.png", PNG)
-        .file("requests.0.photos", "b.png", PNG);
-    only_direct(&stage, in_two_spellings).await;
     let beside = form(&two).text("requests.0.title", "other");
     only_direct(&stage, beside).await;
     stage
