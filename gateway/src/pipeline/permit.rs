@@ -99,6 +99,7 @@ pub(super) async fn permit(
     if let Some(body) = &sent.body {
         trace.hears(body);
     }
+    trace.brings(&sent.uploads);
     let (found, mut sent) = asks.hold(found, sent, &client, trace).await?;
     let uploads = std::mem::take(&mut sent.uploads);
     let exchange = understood((operation, found), principal, client, uploads);

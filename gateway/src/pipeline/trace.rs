@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::allowance::Allowance;
 use super::{Request, Response, verdict};
 use crate::error::Error;
+use crate::exchange::Upload;
 use crate::gateway::{Gateway, Seen};
 use crate::operation::{AuthAction, Identity, Operation, OperationKind, RecordId, Route};
 use crate::principal::Principal;
@@ -57,6 +58,8 @@ pub(super) struct Trace<'a> {
     pub(super) dossiers: Vec<Arc<Dossier>>,
     /// What the parts of a batch ask for.
     parts: Vec<String>,
+    /// How many files came, and their bytes together.
+    uploads: Option<(u64, u64)>,
     /// How long it may take.
     pub(super) allowance: Arc<Allowance>,
     /// What must not be in the line.
@@ -102,6 +105,7 @@ impl<'a> Trace<'a> {
             generation: 0,
             dossiers: Vec::new(),
             parts: Vec::new(),
+            uploads: None,
             allowance: Arc::new(Allowance::new(gateway.server.request_timeout)),
             secrets: Secrets::of_head(&request.headers, request.query.as_deref()),
             has_token: has_token(&request.headers),
@@ -156,6 +160,12 @@ impl<'a> Trace<'a> {
         self.hears_but(&masked, body);
         let identity = body.get("identity").or_else(|| body.get("email"));
         self.identity = identity.and_then(Value::as_str).map(str::to_owned);
+    }
+
+    /// Takes down what files came along.
+    pub(super) fn brings(&mut self, uploads: &[Upload]) {
+        let sizes = uploads.iter().map(|upload| (1, upload.size));
+        self.uploads = sizes.reduce(|sum, one| (sum.0 + one.0, sum.1.saturating_add(one.1)));
     }
 
     /// Takes down what a part of a batch asks for.
@@ -278,6 +288,8 @@ impl<'a> Trace<'a> {
                 .then(|| std::mem::take(&mut self.path)),
             operation: self.operation(),
             parts: std::mem::take(&mut self.parts),
+            files: self.uploads.map(|(files, _)| files),
+            bytes: self.uploads.map(|(_, bytes)| bytes),
             collection: self.collection_name(),
             record: self.record(),
             principal: self.principal(),

@@ -38,6 +38,12 @@ pub struct Decision {
     /// The id of the record that the path names.
     #[serde(rename = "operation.record", skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+    /// Files that came with a write.
+    #[serde(rename = "upload.files", skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
+    /// Their bytes, together.
+    #[serde(rename = "upload.bytes", skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// `COLLECTION/ID`, as far as it is told; none for a guest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
@@ -194,6 +200,7 @@ impl Decision {
             format!("{:?}", pairs.collect::<Vec<_>>())
         });
         let rules = (!self.rules.is_empty()).then(|| line(&self.rules));
+        let parts = (!self.parts.is_empty()).then(|| self.parts.join(" "));
         tracing::info!(
             target: super::DECISIONS_TARGET,
             {
@@ -203,6 +210,9 @@ impl Decision {
             operation = self.operation,
             operation.collection = self.collection,
             operation.record = self.record,
+            operation.parts = parts,
+            upload.files = self.files,
+            upload.bytes = self.bytes,
             principal = self.principal,
             client.address = self.address,
             status = self.status,

@@ -2,7 +2,7 @@
 
 use hapta_tests::albums::{self, ALBUMS, PNG};
 use hapta_tests::demo::{record, records};
-use hapta_tests::{Form, Seen, Setup, Stage};
+use hapta_tests::{Form, Seen, Setup, Stage, eventually};
 use serde_json::{Value, json};
 
 use super::without_html;
@@ -49,6 +49,30 @@ async fn a_rule_is_told_field_name_size_and_what_the_bytes_are() {
         ["\"cover\"", "\"photos\"", "\"scan\"", "\"title\""]
     );
     assert!(written(&stage).is_empty());
+}
+
+#[tokio::test]
+async fn the_log_tells_how_many_files_came_and_how_large_they_were() {
+    let stage =
+        albums::stage(|gateway| albums::open(gateway).also("[log]\ndecisions = \"decisions.log\""))
+            .await;
+    let form = Form::new()
+        .file("cover", "a.png", PNG)
+        .file("scan", "a.txt", "1234");
+    stage
+        .guest()
+        .post(&records(ALBUMS))
+        .form(form)
+        .await
+        .expect(200);
+    let file = stage.gateway.folder().join("decisions.log");
+    let line = eventually("a line", async || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.ends_with('\n').then_some(text)
+    });
+    let line: Value = serde_json::from_str(line.await.trim()).expect("one line");
+    assert_eq!(line["upload.files"], 2, "{line}");
+    assert_eq!(line["upload.bytes"], PNG.len() + 4, "{line}");
 }
 
 #[tokio::test]
