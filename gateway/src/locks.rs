@@ -59,7 +59,7 @@ pub struct Held(#[expect(dead_code, reason = "held for its end alone")] Vec<Turn
 struct Turn {
     /// Above the place, so that it is passed on before the place is given up.
     _permit: OwnedSemaphorePermit,
-    _place: Place,
+    place: Place,
 }
 
 /// A place in a record's line, until it is dropped.
@@ -105,8 +105,9 @@ impl Locks {
         })
     }
 
-    /// Waits until nobody else writes to any of these records. They are taken in one
-    /// order by everybody, so that no two wait for one another.
+    /// Waits until nobody else writes to any of these records. Whoever waits for one
+    /// holds none of the others meanwhile: so no two wait for one another, and who
+    /// makes many wait for one record does not keep anybody from the rest.
     ///
     /// # Errors
     ///
@@ -115,21 +116,57 @@ impl Locks {
         keys.sort_unstable();
         keys.dedup();
         let until = Instant::now() + self.settings.wait;
-        let mut turns = Vec::with_capacity(keys.len());
-        for key in keys {
-            let (place, turn) = self.line_up(key)?;
+        let mut waited_for = None;
+        loop {
+            let busy = match self.take(&keys, waited_for) {
+                Ok(turns) => return Ok(Held(turns)),
+                Err(busy) => busy,
+            };
+            let (place, turn) = self.line_up(&busy)?;
             let permit = tokio::time::timeout_at(until, turn.acquire_owned()).await;
             // Nobody closes a line.
             let Ok(Ok(permit)) = permit else {
                 self.late.fetch_add(1, Ordering::Relaxed);
                 return Err(LockError::Late(self.settings.wait));
             };
-            turns.push(Turn {
+            waited_for = Some(Turn {
                 _permit: permit,
-                _place: place,
+                place,
             });
         }
-        Ok(Held(turns))
+    }
+
+    /// Takes all of them at once, one of which may be taken already, or tells one that
+    /// somebody has or waits for.
+    fn take(
+        self: &Arc<Self>,
+        keys: &[RecordKey],
+        mut taken: Option<Turn>,
+    ) -> Result<Vec<Turn>, RecordKey> {
+        let mut turns = Vec::with_capacity(keys.len());
+        for key in keys {
+            let turn = match taken.take_if(|turn| turn.place.key == *key) {
+                Some(turn) => turn,
+                None => self.take_now(key).ok_or_else(|| key.clone())?,
+            };
+            turns.push(turn);
+        }
+        Ok(turns)
+    }
+
+    fn take_now(self: &Arc<Self>, key: &RecordKey) -> Option<Turn> {
+        let mut lines = self.lines();
+        let Entry::Vacant(line) = lines.entry(key.clone()) else {
+            return None;
+        };
+        let turn = Arc::new(Semaphore::new(1));
+        let permit = Arc::clone(&turn).try_acquire_owned().ok()?;
+        line.insert(Line { turn, members: 1 });
+        drop(lines);
+        Some(Turn {
+            _permit: permit,
+            place: self.place(key),
+        })
     }
 
     /// What is locked now.
@@ -145,7 +182,7 @@ impl Locks {
         }
     }
 
-    fn line_up(self: &Arc<Self>, key: RecordKey) -> Result<(Place, Arc<Semaphore>), LockError> {
+    fn line_up(self: &Arc<Self>, key: &RecordKey) -> Result<(Place, Arc<Semaphore>), LockError> {
         let mut lines = self.lines();
         let line = lines.entry(key.clone()).or_insert_with(|| Line {
             turn: Arc::new(Semaphore::new(1)),
@@ -157,8 +194,14 @@ impl Locks {
         }
         line.members += 1;
         let turn = Arc::clone(&line.turn);
-        let locks = Arc::clone(self);
-        Ok((Place { locks, key }, turn))
+        Ok((self.place(key), turn))
+    }
+
+    fn place(self: &Arc<Self>, key: &RecordKey) -> Place {
+        Place {
+            locks: Arc::clone(self),
+            key: key.clone(),
+        }
     }
 
     fn lines(&self) -> MutexGuard<'_, BTreeMap<RecordKey, Line>> {
@@ -222,7 +265,12 @@ mod tests {
     async fn who_waits_too_long_gives_up_its_place() {
         let locks = locks(Duration::from_secs(5), 10);
         let _held = locks.hold(vec![key("b")]).await.unwrap();
-        let late = locks.hold(vec![key("a"), key("b")]).await;
+        let mut late = Box::pin(locks.hold(vec![key("a"), key("b"), key("c")]));
+        assert!(late.as_mut().now_or_never().is_none());
+        // It keeps nobody from the others meanwhile.
+        let others = locks.hold(vec![key("a"), key("c")]).now_or_never();
+        assert!(others.unwrap().is_ok());
+        let late = late.await;
         assert_eq!(late.unwrap_err(), LockError::Late(Duration::from_secs(5)));
         check(&locks, 1, 0);
         assert_eq!(locks.counts().late, 1);

@@ -123,12 +123,11 @@ async fn answer(
     }
     // A login may make an account.
     let is_write = permitted.exchange().operation.is_write() || permitted.account().is_some();
-    let _forgetting: Vec<_> = permitted
-        .each()
-        .iter()
-        .filter_map(|each| login::forgetting(gateway, each))
-        .collect();
-    let reply = fetch::fetch(gateway, &mut permitted)
+    let forgetting = permitted.each().iter();
+    let forgetting = forgetting.filter_map(|each| login::forgetting(gateway, each));
+    // With the last of them: when it is done, and whoever waits for it was answered.
+    let forgetting: Arc<[_]> = forgetting.collect();
+    let reply = fetch::fetch(gateway, &mut permitted, Arc::clone(&forgetting))
         .await
         .map_err(|error| match error {
             // Only what never got there was certainly not done.

@@ -326,7 +326,7 @@ fn writes_wait_and_batches_have_parts_within_bounds() {
     let config = parse("[batch]\nparts = 3\nheaders = [\"X-Tenant\"]").unwrap();
     let batch = &config.serving.surface.batch;
     assert_eq!((batch.parts, batch.headers.len()), (3, 1));
-    refuses("[batch]\nparts = 0", "batch.parts: must be from 1 to 1000");
+    refuses("[batch]\nparts = 0", "batch.parts: must be from 1 to 200");
     refuses(
         "[batch]\nheaders = [\"Authorization\"]",
         "batch.headers: \"Authorization\"",

@@ -15,7 +15,7 @@ const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from
 const WAITING: RangeInclusive<usize> = 0..=1_000_000;
 
 /// Each part is judged by itself.
-const PARTS: RangeInclusive<usize> = 1..=1_000;
+const PARTS: RangeInclusive<usize> = 1..=200;
 
 pub(super) fn resolve(raw: &raw::Writes) -> Result<Settings, ConfigError> {
     if !WAIT.contains(&raw.wait) {

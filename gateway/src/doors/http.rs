@@ -32,8 +32,7 @@ async fn hear(
 ) -> Response<Body> {
     let method = request.method().clone();
     let (parts, body) = request.into_parts();
-    // Who waits to be told to send on has sent nothing, and is not to.
-    let is_sending = !parts.headers.contains_key(header::EXPECT);
+    let waits = parts.headers.contains_key(header::EXPECT);
     let (body, rest) = rest::lend(body);
     let request = pipeline::Request {
         path: path(&parts.uri),
@@ -44,7 +43,8 @@ async fn hear(
         body,
     };
     let response = pipeline::serve(&gateway, request).await;
-    if is_sending {
+    // Who waits to be told to send on, and was not, has sent nothing and is not to.
+    if !waits || rest.has_begun() {
         rest.read().await;
     }
     write(response, &method)

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -22,23 +23,36 @@ const MOST: usize = 256 << 10;
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// What is left of a body that was lent.
-pub(super) struct Rest(Arc<Mutex<Body>>);
+pub(super) struct Rest {
+    body: Arc<Mutex<Body>>,
+    begun: Arc<AtomicBool>,
+}
 
 /// Lends a body to be read.
 pub(super) fn lend(body: Body) -> (RequestBody, Rest) {
     let shared = Arc::new(Mutex::new(body));
-    let rest = Rest(Arc::clone(&shared));
-    let frames = stream::unfold(shared, async |shared| {
+    let begun = Arc::new(AtomicBool::new(false));
+    let rest = Rest {
+        body: Arc::clone(&shared),
+        begun: Arc::clone(&begun),
+    };
+    let frames = stream::unfold((shared, begun), async |(shared, begun)| {
+        begun.store(true, Ordering::Relaxed);
         let frame = shared.lock().await.frame().await?;
-        Some((frame.map_err(io::Error::other), shared))
+        Some((frame.map_err(io::Error::other), (shared, begun)))
     });
     (StreamBody::new(frames).boxed_unsync(), rest)
 }
 
 impl Rest {
+    /// Whether somebody began to read it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// Reads it, within the bounds, once nobody else does.
     pub(super) async fn read(self) {
-        let Some(body) = Arc::into_inner(self.0) else {
+        let Some(body) = Arc::into_inner(self.body) else {
             return;
         };
         let mut body = body.into_inner();
@@ -57,7 +71,7 @@ impl Rest {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use bytes::Bytes;
 
@@ -97,8 +111,11 @@ mod tests {
         let pieces = ["a", "b", "c"].map(|piece| Ok::<_, io::Error>(Bytes::from(piece)));
         let body = Body::from_stream(stream::iter(pieces));
         let (lent, rest) = lend(body);
+        assert!(!rest.has_begun());
+        let begun = Arc::clone(&rest.begun);
         rest.read().await;
         let whole = lent.collect().await;
+        assert!(begun.load(Ordering::Relaxed));
         assert_eq!(whole.unwrap().to_bytes(), "abc");
     }
 }

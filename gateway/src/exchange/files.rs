@@ -92,16 +92,14 @@ pub struct Takes<'a> {
     pub types: &'a Types,
 }
 
-/// Types that have one name, and that PocketBase tells by the same bytes.
-const WITHOUT_DOUBT: [&str; 16] = [
-    "application/gzip",
-    "application/pdf",
+/// Types that have one name to PocketBase, which tells them by the same bytes. Others, as
+/// ZIP, gzip, PDF and MP4, have several.
+const WITHOUT_DOUBT: [&str; 12] = [
     "application/vnd.microsoft.portable-executable",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "application/wasm",
-    "application/zip",
     "image/avif",
     "image/gif",
     "image/jpeg",
@@ -109,7 +107,6 @@ const WITHOUT_DOUBT: [&str; 16] = [
     "image/svg+xml",
     "image/webp",
     "text/html",
-    "video/mp4",
 ];
 
 /// Holds the files of a body against what takes them, beside the body as it was held.
@@ -233,7 +230,7 @@ impl Takes<'_> {
 }
 
 impl FilesError {
-    /// Whether it is for an operator's types, and for nothing that PocketBase knows.
+    /// Whether an operator's types are among what it is for.
     #[must_use]
     pub fn is_untaken(&self) -> bool {
         let Self::Faults { faults, .. } = self else {

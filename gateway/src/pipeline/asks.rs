@@ -94,14 +94,13 @@ impl Asks<'_> {
         let bounds = &self.gateway.server;
         let (headers, bound) = (&client.headers, bounds.max_body);
         if matches!(self.operation, Operation::Custom(_)) {
-            let reading = as_sent::read(headers, body, bound);
-            let (under_way, as_sent) =
-                aside(self.gateway, under_way, (bounds.body_timeout, reading)).await?;
+            let reading = in_time(bounds.body_timeout, as_sent::read(headers, body, bound));
+            let (under_way, as_sent) = aside(self.gateway, under_way, reading).await?;
             return Ok((under_way, Sent::as_it_is(as_sent)));
         }
         let reading = body::read(self.operation, headers, body, bound);
-        let (under_way, read) =
-            aside(self.gateway, under_way, (bounds.body_timeout, reading)).await?;
+        let reading = in_time(bounds.body_timeout, reading);
+        let (under_way, read) = aside(self.gateway, under_way, reading).await?;
         let parts = match read {
             body::Read::Whole(body) => return Ok((under_way, Sent::value(body))),
             body::Read::Files(parts) => parts,
@@ -111,8 +110,8 @@ impl Asks<'_> {
         // To arrive, and to be sent on.
         allowance.add(within.saturating_mul(2));
         let owner = Owner::of(self.principal, client.address);
-        let reading = parts.spool(spools, owner);
-        let (under_way, (body, files)) = aside(self.gateway, under_way, (within, reading)).await?;
+        let reading = in_time(within, parts.spool(spools, owner));
+        let (under_way, (body, files)) = aside(self.gateway, under_way, reading).await?;
         Ok((under_way, Sent::with_files(body, files)))
     }
 
@@ -256,19 +255,27 @@ pub(super) fn enter(gateway: &Gateway) -> Result<OwnedSemaphorePermit, Error> {
         .map_err(|_| Error::Busy)
 }
 
-/// Waits for a body without a place among the requests under way: whoever
-/// sends slowly must not keep others out. What is there at once keeps its place.
-async fn aside<T>(
+/// Waits for something without a place among the requests under way: whoever is slow
+/// must not keep others out. What is there at once keeps its place.
+pub(super) async fn aside<T>(
     gateway: &Gateway,
     under_way: OwnedSemaphorePermit,
-    (within, reading): (Duration, impl Future<Output = Result<T, BodyError>>),
+    doing: impl Future<Output = Result<T, Error>>,
 ) -> Result<(OwnedSemaphorePermit, T), Error> {
-    let mut reading = std::pin::pin!(reading);
-    if let Some(read) = reading.as_mut().now_or_never() {
-        return Ok((under_way, read?));
+    let mut doing = std::pin::pin!(doing);
+    if let Some(done) = doing.as_mut().now_or_never() {
+        return Ok((under_way, done?));
     }
     drop(under_way);
+    let done = doing.await?;
+    Ok((enter(gateway)?, done))
+}
+
+/// Reads a body within its time.
+async fn in_time<T>(
+    within: Duration,
+    reading: impl Future<Output = Result<T, BodyError>>,
+) -> Result<T, Error> {
     let read = tokio::time::timeout(within, reading).await;
-    let read = read.map_err(|_| BodyError::Late)??;
-    Ok((enter(gateway)?, read))
+    Ok(read.map_err(|_| BodyError::Late)??)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::asks::{Asks, Found, Sent, find, with_schema};
 use super::permit::{self, Permitted};
@@ -34,6 +35,7 @@ pub(super) struct Writes {
     pub(super) body: Value,
     /// All records that it writes to.
     pub(super) held: Option<Held>,
+    pub(super) under_way: OwnedSemaphorePermit,
 }
 
 /// A part of which everything is known but what the rules say.
@@ -55,6 +57,7 @@ struct Known {
 pub(super) async fn permit(
     outer: &Outer<'_>,
     sent: Sent,
+    under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Writes, Error> {
     let bounds = &outer.exchange.client.surface.batch;
@@ -66,15 +69,16 @@ pub(super) async fn permit(
         known.push(part.map_err(|error| of_part(index, error))?);
     }
     let keys = known.iter().filter_map(Known::key).collect();
-    let held = locked::hold(outer.gateway, keys).await?;
+    let (under_way, held) = locked::hold(outer.gateway, under_way, keys).await?;
     outer.settle(&mut known).await?;
     let mut permitted = Vec::with_capacity(known.len());
     let mut written = Vec::with_capacity(known.len());
     let mut touched = Touched::default();
     for (index, part) in known.into_iter().enumerate() {
         let headers = texts(&part.headers);
-        let judged = outer.judge((index, part), &mut touched, trace).await;
+        let judged = outer.judge((index, part), touched.clone(), trace).await;
         let part = judged.map_err(|error| of_part(index, error))?;
+        touch(&mut touched, &part, outer.gateway);
         written.push(write(&part, &headers));
         permitted.push(part);
     }
@@ -82,6 +86,7 @@ pub(super) async fn permit(
         parts: permitted,
         body: json!({ "requests": written }),
         held,
+        under_way,
     })
 }
 
@@ -175,14 +180,13 @@ impl Outer<'_> {
     async fn judge(
         &self,
         (index, part): (usize, Known),
-        touched: &mut Touched,
+        touched: Touched,
         trace: &mut Trace<'_>,
     ) -> Result<Permitted, Error> {
         let place = InBatch {
             index: u32::try_from(index).unwrap_or(u32::MAX),
-            touched: touched.clone(),
+            touched,
         };
-        touch(touched, &part, self.gateway);
         let exchange = Arc::new(Exchange {
             operation: part.operation,
             collection: Some(part.collection),
@@ -219,15 +223,19 @@ impl Known {
     }
 }
 
-/// Takes down what a part changes, for those after it.
-fn touch(touched: &mut Touched, part: &Known, gateway: &Gateway) {
-    let key = part.key();
+/// Takes down what a part changes, for those after it, as rules left it.
+fn touch(touched: &mut Touched, part: &Permitted, gateway: &Gateway) {
+    let exchange = part.exchange();
+    let Some(collection) = &exchange.collection else {
+        return;
+    };
+    let key = locked::record(&exchange.operation, collection, part.sent());
     let record = key.as_ref().map(|key| key.record.as_str());
-    match (&part.operation, record) {
+    match (&exchange.operation, record) {
         (Operation::Delete { .. }, Some(record)) => {
-            touched.delete(&part.collection, record, &gateway.upstream.schema());
+            touched.delete(collection, record, &gateway.upstream.schema());
         }
-        (_, record) => touched.write(&part.collection, record),
+        (_, record) => touched.write(collection, record),
     }
 }
 

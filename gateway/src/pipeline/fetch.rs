@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::conceal;
+use super::login::Forgetting;
 use super::permit::Permitted;
 use super::scan::{self, Scan};
 use crate::error::Error;
@@ -11,7 +12,11 @@ use crate::operation::Operation;
 use crate::upstream::{Payload, Reply, UpstreamError};
 
 /// Asks PocketBase.
-pub(super) async fn fetch(gateway: &Gateway, permitted: &mut Permitted) -> Result<Reply, Error> {
+pub(super) async fn fetch(
+    gateway: &Gateway,
+    permitted: &mut Permitted,
+    forgetting: Arc<[Forgetting]>,
+) -> Result<Reply, Error> {
     let mut operation = permitted.operation()?;
     if let Some(scan) = scan::plan(permitted) {
         // Rules may drop records: the page that was asked is filled from the beginning.
@@ -23,7 +28,7 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &mut Permitted) -> Resul
     if let Some(account) = permitted.account() {
         account.sent();
     }
-    let sent = send(gateway, permitted, operation).await;
+    let sent = send(gateway, permitted, operation, forgetting).await;
     let was_not_done = matches!(
         sent,
         Ok(Reply::Refused { .. }) | Err(UpstreamError::Away(_) | UpstreamError::Unsupported(_))
@@ -41,11 +46,13 @@ pub(super) async fn fetch(gateway: &Gateway, permitted: &mut Permitted) -> Resul
 }
 
 /// Sends it. A write to a record goes on to its end even if whoever asked goes away:
-/// until PocketBase has answered, nobody else may write to the record.
+/// until PocketBase has answered, nobody else may write to the record, and what is
+/// known of sessions that it ends may be from before.
 async fn send(
     gateway: &Gateway,
     permitted: &mut Permitted,
     operation: Operation,
+    forgetting: Arc<[Forgetting]>,
 ) -> Result<Reply, UpstreamError> {
     let content = permitted.content();
     let Some(held) = permitted.take_held() else {
@@ -58,7 +65,7 @@ async fn send(
         let sent = upstream
             .send(&exchange, &operation, content.payload())
             .await;
-        drop(held);
+        drop((held, forgetting));
         sent
     });
     let sent = sending.await;

@@ -1,7 +1,9 @@
 //! Which records a write is about: they are locked until PocketBase has answered.
 
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::asks::aside;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::locks::{Held, RecordKey};
@@ -27,10 +29,16 @@ pub(super) fn record(
     })
 }
 
-/// Waits for the turn to write to these records; nothing where there are none.
-pub(super) async fn hold(gateway: &Gateway, keys: Vec<RecordKey>) -> Result<Option<Held>, Error> {
+/// Waits for the turn to write to these records, without a place among the requests
+/// under way: one record that many write to must not keep all others out.
+pub(super) async fn hold(
+    gateway: &Gateway,
+    under_way: OwnedSemaphorePermit,
+    keys: Vec<RecordKey>,
+) -> Result<(OwnedSemaphorePermit, Option<Held>), Error> {
     if keys.is_empty() {
-        return Ok(None);
+        return Ok((under_way, None));
     }
-    Ok(Some(gateway.locks.hold(keys).await?))
+    let holding = async { Ok(Some(gateway.locks.hold(keys).await?)) };
+    aside(gateway, under_way, holding).await
 }

@@ -1,6 +1,7 @@
 //! What is special about the answer of a login, and sessions that end.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -23,8 +24,8 @@ const ENDING: [&str; 4] = ["password", "email", "tokenKey", "verified"];
 /// Forgets, when it is dropped, what is known of the tokens of an account: it is
 /// changed so that PocketBase may not know them any more, whatever becomes of
 /// the answer.
-pub(super) struct Forgetting<'a> {
-    gateway: &'a Gateway,
+pub(super) struct Forgetting {
+    gateway: Arc<Gateway>,
     collection: String,
     id: String,
 }
@@ -106,10 +107,7 @@ pub(super) fn check_asked(exchange: &Exchange, body: &Value) -> Result<(), Upstr
 }
 
 /// What is to be forgotten when a request was sent, or may have been.
-pub(super) fn forgetting<'a>(
-    gateway: &'a Gateway,
-    permitted: &Permitted,
-) -> Option<Forgetting<'a>> {
+pub(super) fn forgetting(gateway: &Arc<Gateway>, permitted: &Permitted) -> Option<Forgetting> {
     let exchange = permitted.exchange();
     let collection = exchange.collection.as_ref()?;
     if !collection.is_auth() {
@@ -126,7 +124,7 @@ pub(super) fn forgetting<'a>(
         _ => return None,
     };
     Some(Forgetting {
-        gateway,
+        gateway: Arc::clone(gateway),
         collection: collection.name.clone(),
         id,
     })
@@ -162,7 +160,7 @@ fn ends_sessions(sent: &Value) -> bool {
         .is_some_and(|body| body.keys().any(is_ending))
 }
 
-impl Drop for Forgetting<'_> {
+impl Drop for Forgetting {
     fn drop(&mut self) {
         self.gateway.sessions.forget(&self.collection, &self.id);
     }

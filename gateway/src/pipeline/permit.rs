@@ -103,15 +103,11 @@ pub(super) async fn permit(
     let (found, mut sent) = asks.hold(found, sent, &client, trace).await?;
     let uploads = std::mem::take(&mut sent.uploads);
     let exchange = understood((operation, found), principal, client, uploads);
-    let permitted = if matches!(exchange.operation, Operation::Batch { .. }) {
-        permit_batch(gateway, in_force, (exchange, sent), trace).await?
+    if matches!(exchange.operation, Operation::Batch { .. }) {
+        permit_batch(gateway, in_force, (exchange, sent), under_way, trace).await
     } else {
-        permit_one(gateway, in_force, (exchange, sent), trace).await?
-    };
-    Ok(Permitted {
-        under_way: Some(Arc::new(under_way)),
-        ..permitted
-    })
+        permit_one(gateway, in_force, (exchange, sent), under_way, trace).await
+    }
 }
 
 /// The request, when all of it is known.
@@ -145,14 +141,20 @@ async fn permit_one(
     gateway: &Gateway,
     in_force: Arc<InForce>,
     (exchange, sent): (Arc<Exchange>, Sent),
+    under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
     let collection = exchange.collection.as_deref();
     let key = collection
         .and_then(|collection| locked::record(&exchange.operation, collection, sent.body.as_ref()));
-    let held = locked::hold(gateway, key.into_iter().collect()).await?;
+    let keys = key.into_iter().collect();
+    let (under_way, held) = locked::hold(gateway, under_way, keys).await?;
     let judged = judge(gateway, &in_force, (exchange, sent), trace).await?;
-    Ok(Permitted { held, ..judged })
+    Ok(Permitted {
+        held,
+        under_way: Some(Arc::new(under_way)),
+        ..judged
+    })
 }
 
 /// Takes each part of a batch through the same.
@@ -160,6 +162,7 @@ async fn permit_batch(
     gateway: &Gateway,
     in_force: Arc<InForce>,
     (exchange, sent): (Arc<Exchange>, Sent),
+    under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
     let outer = Outer {
@@ -168,7 +171,12 @@ async fn permit_batch(
         exchange: &exchange,
     };
     let files = sent.files.clone();
-    let Writes { parts, body, held } = batch::permit(&outer, sent, trace).await?;
+    let Writes {
+        parts,
+        body,
+        held,
+        under_way,
+    } = batch::permit(&outer, sent, under_way, trace).await?;
     let dossier = Arc::new(
         in_force
             .generation
@@ -185,7 +193,7 @@ async fn permit_batch(
         account: None,
         parts,
         held,
-        under_way: None,
+        under_way: Some(Arc::new(under_way)),
     })
 }
 

@@ -20,8 +20,9 @@ use super::lane::Crossed;
 use super::store::{FIRST_TICK, fault};
 use super::tally::{Outcome, Usage};
 use super::{Cost, Dossier, convert, ready};
-use crate::exchange::{Exchange, hold_body};
+use crate::exchange::{Exchange, Types, files, hold_body, hold_uploads};
 use crate::filter::Filter;
+use crate::schema::Hidden;
 use crate::surface::Unnamed;
 
 /// The edits of all records of a reply together, in those of one call.
@@ -165,6 +166,17 @@ fn left_behind(state: &mut CallState) -> Result<Before, Fault> {
                 return Err(Fault::BadEdit(format!(
                     "there is no field for the key \"{key}\""
                 )));
+            }
+            if let (Some(collection), Value::Object(body)) = (collection, &held.body) {
+                // Whose files they are, and of what type, was looked at before.
+                let takes = files::Takes {
+                    operation: &exchange.operation,
+                    collection,
+                    hidden: Hidden::Told,
+                    types: &Types::default(),
+                };
+                let files = hold_uploads(&exchange.uploads, body, &takes);
+                files.map_err(|error| Fault::BadEdit(error.to_string()))?;
             }
             Some(held.body)
         }

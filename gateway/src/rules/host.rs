@@ -197,9 +197,10 @@ impl CallState {
         self.take(place).map(Document::into_parts)
     }
 
-    /// Whether earlier parts of the batch change something so, if there is a batch.
+    /// Whether earlier parts of the batch change something so, if there is a batch: in
+    /// `before`. Afterwards all of it is done, and read as it is.
     fn is_touched(&self, so: impl FnOnce(&Touched) -> bool) -> bool {
-        let place = self.exchange.batch.as_ref();
+        let place = self.exchange.batch.as_ref().filter(|_| self.is_before);
         place.is_some_and(|place| so(&place.touched))
     }
 

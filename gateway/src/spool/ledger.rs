@@ -64,7 +64,12 @@ impl Ledger {
         if accounts.account(&owner).open >= settings.open_principal {
             return Err(accounts.full(Bound::OpenPrincipal, &settings.open_principal));
         }
-        if accounts.counts.open >= settings.open {
+        // Addresses are cheap: a part of the places is for those who are known.
+        let most = match owner {
+            Owner::Guest(_) => settings.open - settings.open / 4,
+            Owner::Record(..) => settings.open,
+        };
+        if accounts.counts.open >= most {
             return Err(accounts.full(Bound::Open, &settings.open));
         }
         accounts.counts.open += 1;

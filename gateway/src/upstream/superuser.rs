@@ -27,7 +27,7 @@ const PAGES: usize = 20;
 pub(super) enum Purpose {
     /// Reading the collections.
     Schema,
-    /// Reading a record that a rule asked for.
+    /// Reading a record that a rule asked for, or that a batch writes to if it is there.
     Stored,
     /// Reading other records of collections that the configuration lets a rule read so.
     Read,

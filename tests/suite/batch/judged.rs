@@ -291,6 +291,50 @@ async fn the_stored_record_is_asked_for_only_where_no_earlier_part_touches_it() 
     assert_eq!(title, "once");
 }
 
+/// What a rule of `posts` that asks so is told in a batch after an album of this id is made: nothing, or its answer.
+async fn asked_after_an_album(settings: Value) -> Value {
+    let entry = json!({
+        "grants": ["hapta:rule/records"], "reads": [ALBUMS, "comments"], "settings": settings,
+    });
+    let entry = Table::try_from(entry).expect("an entry that TOML can say");
+    let stage = stage(|gateway| {
+        gateway
+            .open(ALBUMS)
+            .rule_entry("reader", "reader", entry)
+            .judged("posts", &["reader"])
+    })
+    .await;
+    let alice = stage.log_in("alice").await;
+    let post = create("posts", &json!({ "title": "x" }));
+    let alone = refused(&batch(&alice, std::slice::from_ref(&post)).await, 0);
+    assert_eq!(alone["status"], 418, "{settings}: {alone}");
+    let album = create(ALBUMS, &json!({ "id": FIRST }));
+    refused(&batch(&alice, &[album, post]).await, 1)
+}
+
+#[tokio::test]
+async fn nothing_that_may_be_changed_by_an_earlier_part_can_be_asked_about() {
+    let chained = [
+        json!({ "collection": ALBUMS, "id": FIRST, "as_gateway": true }),
+        json!({ "collection": ALBUMS, "as_gateway": true }),
+        // PocketBase's rules of this collection may go by albums.
+        json!({ "collection": "comments" }),
+        json!({ "collection": "comments", "id": "comment00000000" }),
+    ];
+    for settings in chained {
+        let told = asked_after_an_album(settings.clone()).await;
+        let code = &told["data"]["@gateway"]["code"];
+        assert_eq!(code, "batch_chained", "{settings}: {told}");
+    }
+    for settings in [
+        json!({ "collection": ALBUMS, "id": "album0000000009", "as_gateway": true }),
+        json!({ "collection": "comments", "as_gateway": true }),
+    ] {
+        let told = asked_after_an_album(settings.clone()).await;
+        assert_eq!(told["status"], 418, "{settings}: {told}");
+    }
+}
+
 #[tokio::test]
 async fn each_part_counts() {
     let entry = json!({ "grants": ["hapta:rule/counters"], "settings": { "records": 2 } });

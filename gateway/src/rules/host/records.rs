@@ -34,9 +34,9 @@ impl records::Host for CallState {
             // No record has such an id.
             return Ok(Ok(None));
         };
-        if self.is_touched(|touched| touched.has_record(&collection, id.as_str())) {
-            return Err(crate::rules::Fault::Chained.into());
-        }
+        self.check_chain(standing, |touched| {
+            touched.has_record(&collection, id.as_str())
+        })?;
         let operation = match standing {
             Standing::Caller => Ok(Operation::View {
                 collection: CollectionRef::of(&collection.name),
@@ -71,7 +71,7 @@ impl records::Host for CallState {
         };
         match self.asked(&collection, query, standing) {
             Ok((collection, operation)) => {
-                self.check_chain(&collection, &operation)?;
+                self.check_chain(standing, |touched| touched.has_some_of(&collection))?;
                 self.record(standing, &collection, operation).await
             }
             Err(fault) => Ok(Err(fault)),
@@ -97,7 +97,7 @@ impl records::Host for CallState {
             Ok(asked) => asked,
             Err(fault) => return Ok(Err(fault)),
         };
-        self.check_chain(&collection, &operation)?;
+        self.check_chain(standing, |touched| touched.has_some_of(&collection))?;
         Ok(match self.ask(standing, &collection, operation).await {
             Ok(Found::Count(count)) => Ok(count),
             Ok(found) => Err(not_taken(&found)),
@@ -115,20 +115,19 @@ struct Query {
 }
 
 impl CallState {
-    /// What earlier parts of a batch change can't be searched: neither among its
-    /// own, nor by a path that may lead there.
-    fn check_chain(&self, collection: &Collection, asked: &Operation) -> wasmtime::Result<()> {
-        let Operation::List { query, .. } = asked else {
-            return Ok(());
+    /// What earlier parts of a batch change can't be asked about. As the caller
+    /// nothing can, once anything is changed: PocketBase's own rules decide then
+    /// what there is, and they may go by records of any collection.
+    fn check_chain(
+        &self,
+        standing: Standing,
+        is_changed: impl FnOnce(&Touched) -> bool,
+    ) -> wasmtime::Result<()> {
+        let is_so = |touched: &Touched| match standing {
+            Standing::Caller => !touched.is_empty(),
+            Standing::Gateway => is_changed(touched),
         };
-        let names = query.filter.iter().flat_map(Filter::identifiers);
-        let keys = query.sort.keys().iter().map(|key| key.path.as_str());
-        let mut paths = names.chain(keys);
-        let leads_away = paths.any(|path| leads_away(path) && !path.starts_with("@request.auth."));
-        let is_touched = |touched: &Touched| {
-            touched.has_some_of(collection) || leads_away && !touched.is_empty()
-        };
-        if self.is_touched(is_touched) {
+        if self.is_touched(is_so) {
             return Err(crate::rules::Fault::Chained.into());
         }
         Ok(())
