@@ -69,7 +69,7 @@ pub(super) fn resolve(raw: raw::Uploads, folder: &Path) -> Result<Settings, Conf
         max_principal: raw.max_principal,
         max_total: raw.max_total,
         files: raw.files,
-        types: types(raw.types)?,
+        types: Types::new(types(raw.types)?, endings(raw.endings)?),
         open: raw.open,
         open_principal: raw.open_principal,
         timeout: raw.timeout,
@@ -77,13 +77,32 @@ pub(super) fn resolve(raw: raw::Uploads, folder: &Path) -> Result<Settings, Conf
     })
 }
 
-fn types(raw: Vec<String>) -> Result<Types, ConfigError> {
-    if raw.len() > MOST_TYPES {
-        return Err(invalid(
-            "uploads.types",
-            format!("names more than {MOST_TYPES}"),
-        ));
+fn few(key: &str, names: &[String]) -> Result<(), ConfigError> {
+    if names.len() > MOST_TYPES {
+        return Err(invalid(key, format!("names more than {MOST_TYPES}")));
     }
+    Ok(())
+}
+
+fn endings(raw: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    few("uploads.endings", &raw)?;
+    let fits = |name: &String| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    match raw.iter().find(|name| !fits(name)) {
+        Some(name) => Err(invalid(
+            "uploads.endings",
+            format!("\"{name}\": expected an ending like png, in lower case and without the dot"),
+        )),
+        None => Ok(raw),
+    }
+}
+
+fn types(raw: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    few("uploads.types", &raw)?;
     let is_word = |word: &str| {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte);
         !word.is_empty() && word.bytes().all(fits)
@@ -98,7 +117,7 @@ fn types(raw: Vec<String>) -> Result<Types, ConfigError> {
             ));
         }
     }
-    Ok(Types::new(raw))
+    Ok(raw)
 }
 
 #[cfg(test)]
@@ -155,6 +174,10 @@ mod tests {
             (
                 "types = [\"*/*\"]",
                 "uploads.types: \"*/*\": expected a type like image/png or image/*, in lower case",
+            ),
+            (
+                "endings = [\".png\"]",
+                "uploads.endings: \".png\": expected an ending like png, in lower case and without the dot",
             ),
             (
                 "types = [\"Image/png\"]",

@@ -15,9 +15,12 @@ use super::write::{FieldKey, Modifier, WriteError};
 use crate::operation::Operation;
 use crate::schema::{Collection, FieldKind, FileLimits, Hidden};
 
-/// The types of files that are taken.
+/// The types of files that are taken, and the endings of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Types(Vec<String>);
+pub struct Types {
+    media: Vec<String>,
+    endings: Vec<String>,
+}
 
 /// Why files do not fit.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +79,13 @@ pub enum Problem {
         file: String,
         /// As sniffed.
         media_type: String,
+    },
+    /// With none of the endings that are taken here at all.
+    Ending {
+        /// The file's name.
+        file: String,
+        /// Joined by commas.
+        takes: String,
     },
 }
 
@@ -154,10 +164,19 @@ pub fn hold_uploads(
 }
 
 impl Types {
-    /// Of these, each like `image/png` or `image/*`. None: any.
+    /// Of these, each like `image/png` or `image/*`, with names that end like `png`.
+    /// None: any.
     #[must_use]
-    pub fn new(patterns: Vec<String>) -> Self {
-        Self(patterns)
+    pub fn new(media: Vec<String>, endings: Vec<String>) -> Self {
+        Self { media, endings }
+    }
+
+    /// Whether files of a name are taken.
+    #[must_use]
+    pub fn admit_name(&self, name: &str) -> bool {
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        let is_it = |own: &String| ending.is_some_and(|ending| ending.eq_ignore_ascii_case(own));
+        self.endings.is_empty() || self.endings.iter().any(is_it)
     }
 
     /// Whether files of a type are taken.
@@ -167,7 +186,7 @@ impl Types {
             Some(begin) => media_type.starts_with(begin),
             None => media_type == pattern,
         };
-        self.0.is_empty() || self.0.iter().any(fits)
+        self.media.is_empty() || self.media.iter().any(fits)
     }
 }
 
@@ -222,6 +241,10 @@ impl Takes<'_> {
             let takes = limits.mime_types.join(", ");
             return Some(Problem::Type { file, takes });
         }
+        if !self.types.admit_name(&file) {
+            let takes = self.types.endings.join(", ");
+            return Some(Problem::Ending { file, takes });
+        }
         (!self.types.admit(media_type)).then(|| Problem::Untaken {
             file,
             media_type: media_type.clone(),
@@ -236,7 +259,12 @@ impl FilesError {
         let Self::Faults { faults, .. } = self else {
             return false;
         };
-        let is_untaken = |fault: &Fault| matches!(fault.problem, Problem::Untaken { .. });
+        let is_untaken = |fault: &Fault| {
+            matches!(
+                fault.problem,
+                Problem::Untaken { .. } | Problem::Ending { .. }
+            )
+        };
         faults.iter().any(is_untaken)
     }
 }
@@ -261,6 +289,10 @@ impl Problem {
             Self::Type { file, takes } => json!({
                 "code": "validation_invalid_mime_type",
                 "message": format!("\"{file}\" mime type must be one of: {takes}."),
+            }),
+            Self::Ending { file, takes } => json!({
+                "code": "validation_invalid_file_name",
+                "message": format!("\"{file}\" must end in one of: {takes}."),
             }),
             Self::Untaken { file, media_type } => json!({
                 "code": "validation_invalid_mime_type",

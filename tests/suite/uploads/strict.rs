@@ -94,6 +94,27 @@ async fn a_form_begins_and_ends_with_its_parts() {
 }
 
 #[tokio::test]
+async fn a_name_ends_as_the_operator_wants_it() {
+    let stage = albums::stage(|gateway| {
+        albums::open(gateway).also("[uploads]\nendings = [\"txt\", \"png\"]")
+    })
+    .await;
+    let upload = |name: &str| {
+        let form = Form::new().file("scan", name, "text");
+        stage.guest().post(&records(ALBUMS)).form(form)
+    };
+    upload("a.TXT").await.expect(200);
+    stage.proxy.take();
+    for name in ["a.html", "a.txt.html", "txt"] {
+        let refused = upload(name).await;
+        assert_eq!(refused.code(400), "upload_refused", "{name}");
+        let field = &refused.refused(400)["data"]["scan"];
+        assert_eq!(field["code"], "validation_invalid_file_name", "{name}");
+    }
+    assert!(stage.proxy.take().is_empty());
+}
+
+#[tokio::test]
 async fn the_query_is_no_part_of_a_form_with_files() {
     let stage = stage().await;
     let form = || Form::new().file("scan", "a.txt", "a");

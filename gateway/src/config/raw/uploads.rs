@@ -18,6 +18,7 @@ pub(in crate::config) struct Uploads {
     pub(in crate::config) max_total: ByteSize,
     pub(in crate::config) files: usize,
     pub(in crate::config) types: Vec<String>,
+    pub(in crate::config) endings: Vec<String>,
     pub(in crate::config) open: usize,
     pub(in crate::config) open_principal: usize,
     #[serde(with = "humantime_serde")]
@@ -36,6 +37,7 @@ impl Default for Uploads {
             max_total: ByteSize::gib(4),
             files: 100,
             types: Vec::new(),
+            endings: Vec::new(),
             open: 64,
             open_principal: 8,
             timeout: Duration::from_mins(10),

@@ -62,7 +62,10 @@ fn hold(
         operation: &operation,
         collection: &albums(),
         hidden,
-        types: &Types::new(types.iter().map(|name| (*name).to_owned()).collect()),
+        types: &Types::new(
+            types.iter().map(|name| (*name).to_owned()).collect(),
+            Vec::new(),
+        ),
     };
     let body = body.as_object().cloned().unwrap_or_default();
     hold_uploads(uploads, &body, &takes)
@@ -182,6 +185,18 @@ fn a_type_that_is_another_without_doubt_is_refused_and_the_rest_is_left_to_pocke
     for media_type in ["image/svg+xml", "text/html", "image/gif"] {
         one(&upload("cover", 1, media_type), &[], Some(another));
     }
+}
+
+#[test]
+fn a_name_ends_as_the_configuration_wants_it() {
+    let types = Types::new(Vec::new(), vec!["png".to_owned(), "gz".to_owned()]);
+    for name in ["a.png", "A.PNG", "a.tar.gz", ".png"] {
+        assert!(types.admit_name(name), "{name}");
+    }
+    for name in ["a", "png", "a.png.", "a.pn", "a.html", "a.png/x", ""] {
+        assert!(!types.admit_name(name), "{name}");
+    }
+    assert!(Types::default().admit_name("a"));
 }
 
 #[test]
