@@ -62,6 +62,29 @@ async fn one_line_tells_of_all_parts_and_of_no_secret() {
 }
 
 #[tokio::test]
+async fn what_is_secret_in_one_part_is_so_in_what_is_said_of_another() {
+    let secret = "a-secret-of-a-batch";
+    let stage = albums::stage(|gateway| albums::open(gateway).also(FILES)).await;
+    let account = json!({
+        "email": "batch@example.com", "password": secret, "passwordConfirm": secret,
+    });
+    let parts = [
+        create("users", &account),
+        create(ALBUMS, &json!({ secret: 1 })),
+    ];
+    refused(&batch(&stage.guest(), &parts).await, 1);
+    let file = stage.gateway.folder().join("decisions.log");
+    let line = eventually("a line", async || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.ends_with('\n').then_some(text)
+    });
+    let line = line.await;
+    assert!(!line.contains(secret), "{line}");
+    let cause = "request 1 of the batch: the collection albums has no field for the key";
+    assert!(line.contains(cause), "{line}");
+}
+
+#[tokio::test]
 async fn a_password_that_is_changed_in_a_batch_ends_its_sessions_at_once() {
     let stage =
         albums::stage(|gateway| albums::open(gateway).also("[sessions]\nverified_for = \"1h\""))
