@@ -18,6 +18,7 @@ mod surface;
 mod uploads;
 mod writes;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,7 +126,10 @@ pub enum ConfigError {
 
 /// How many answers about tokens may be kept, each of which takes a record's
 /// memory; and how many file tokens.
-const REMEMBERED: std::ops::RangeInclusive<usize> = 1..=1_000_000;
+const REMEMBERED: RangeInclusive<usize> = 1..=1_000_000;
+
+/// Names in a list.
+const MOST_NAMES: usize = 200;
 
 impl Config {
     /// Reads a configuration file.
@@ -155,10 +159,7 @@ impl Config {
             ("sessions.remembered", raw.sessions.remembered),
             ("sessions.file_tokens", raw.sessions.file_tokens),
         ] {
-            if !REMEMBERED.contains(&number) {
-                let (least, most) = (REMEMBERED.start(), REMEMBERED.end());
-                return Err(invalid(key, format!("must be from {least} to {most}")));
-            }
+            within(key, number, &REMEMBERED)?;
         }
         Ok(Self {
             pocketbase: pocketbase::resolve(raw.pocketbase, folder, environment)?,
@@ -254,6 +255,27 @@ fn not_nothing(keys: &[(&str, bool)]) -> Result<(), ConfigError> {
         Some((key, _)) => Err(invalid(*key, "must be more than nothing")),
         None => Ok(()),
     }
+}
+
+/// Refuses a value beyond its range.
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    key: &str,
+    value: T,
+    range: &RangeInclusive<T>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let range = format!("must be from {} to {}", range.start(), range.end());
+    Err(invalid(key, range))
+}
+
+/// Refuses a list that is a mistake: each of its names is compared with each request.
+fn few(key: &str, names: &[String]) -> Result<(), ConfigError> {
+    if names.len() > MOST_NAMES {
+        return Err(invalid(key, format!("names more than {MOST_NAMES}")));
+    }
+    Ok(())
 }
 
 /// Where and what, without the value that was found: it may be a password.

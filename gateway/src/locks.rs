@@ -15,6 +15,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::operation::RecordId;
+
 /// How long, and with how many others, a write may wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -30,7 +32,7 @@ pub struct RecordKey {
     /// The collection's id.
     pub collection: String,
     /// The record's; case counts.
-    pub record: String,
+    pub record: RecordId,
 }
 
 /// The records that are written to.
@@ -235,7 +237,7 @@ mod tests {
     fn key(record: &str) -> RecordKey {
         RecordKey {
             collection: "c".to_owned(),
-            record: record.to_owned(),
+            record: RecordId::new(record).unwrap(),
         }
     }
 

@@ -15,7 +15,6 @@ mod body;
 mod closed;
 mod conceal;
 mod conditions;
-mod content;
 mod fetch;
 mod files;
 mod fill;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::operation::{CollectionRef, Route};
+use crate::principal::Principal;
 
 pub use expand::{Hop, resolve};
 pub use paths::fields_on_path;
@@ -140,6 +141,18 @@ pub enum Hidden {
     Told,
     /// To everybody else.
     Untold,
+}
+
+impl Hidden {
+    /// Whether they are told to this one.
+    #[must_use]
+    pub fn of(principal: &Principal) -> Self {
+        if principal.is_superuser() {
+            Self::Told
+        } else {
+            Self::Untold
+        }
+    }
 }
 
 /// What PocketBase tells of each record beside its fields.

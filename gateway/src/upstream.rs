@@ -113,21 +113,21 @@ pub enum UpstreamError {
 }
 
 /// The body of a request for PocketBase.
-#[derive(Clone, Copy, Debug)]
-pub enum Payload<'a> {
+#[derive(Clone, Debug)]
+pub enum Payload {
     /// None.
     None,
     /// Printed anew.
-    Json(&'a Value),
+    Json(Arc<Value>),
     /// The same, with files.
     Form {
         /// All that is no file.
-        body: Option<&'a Value>,
+        body: Option<Arc<Value>>,
         /// Sent from the disk; they may take longer than [`Settings::timeout`].
-        files: &'a Arc<Spooled>,
+        files: Arc<Spooled>,
     },
     /// For a route that is let in as it is.
-    AsSent(&'a AsSent),
+    AsSent(Arc<AsSent>),
 }
 
 impl Upstream {
@@ -188,7 +188,7 @@ impl Upstream {
         &self,
         exchange: &Exchange,
         operation: &Operation,
-        payload: Payload<'_>,
+        payload: Payload,
     ) -> Result<Reply, UpstreamError> {
         self.fingerprint.check()?;
         let collection = exchange

@@ -15,7 +15,7 @@ mod told;
 
 use hapta_tests::albums::{self, ALBUMS, Albums, PARTS, SLEEVES, VAULTS};
 use hapta_tests::demo::{record, records};
-use hapta_tests::{Call, Client, Reply};
+use hapta_tests::{Call, Client, Reply, Stage};
 use serde_json::{Value, json};
 
 /// Where batches go.
@@ -62,6 +62,16 @@ fn refused(reply: &Reply, part: usize) -> Value {
         "{error}"
     );
     response.clone()
+}
+
+/// No batch has come to PocketBase since this was asked last.
+#[track_caller]
+fn no_batch_reached(stage: &Stage) {
+    let reached = stage.proxy.take();
+    assert!(
+        reached.iter().all(|seen| seen.target != BATCH),
+        "{reached:?}"
+    );
 }
 
 /// How many albums there are, past any gateway.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::fixtures;
+use crate::fixtures::{self, EMAIL, PASSWORD};
 use crate::process::Process;
 use crate::report::Report;
 use crate::samples::{Samples, millis};
@@ -25,9 +25,6 @@ const RATIO: f64 = 0.8;
 
 /// What the rule takes out.
 const HIDDEN: &str = "secret_note";
-
-const EMAIL: &str = "admin@example.com";
-const PASSWORD: &str = "1234567890";
 
 /// Measures, and says so in the report.
 pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
@@ -107,19 +104,6 @@ async fn seed(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 fn config(pocketbase: SocketAddr) -> anyhow::Result<String> {
-    let file = fixtures::rule("hide_field")?;
-    Ok(format!(
-        r#"
-[pocketbase]
-url = "http://{pocketbase}"
-superuser = {{ email = "{EMAIL}", password = "{PASSWORD}" }}
-[[rule]]
-name = "hide_field"
-file = {:?}
-settings = {{ fields = ["{HIDDEN}"], before = true }}
-[collections.notes]
-rules = ["hide_field"]
-"#,
-        file.display().to_string()
-    ))
+    let settings = format!("{{ fields = [\"{HIDDEN}\"], before = true }}");
+    fixtures::config(pocketbase, "hide_field", &settings, "notes")
 }

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::fixtures;
+use crate::fixtures::{self, EMAIL, PASSWORD};
 use crate::process::{self, Process};
 use crate::report::Report;
 use crate::samples::{Samples, micros};
@@ -37,9 +37,6 @@ const RECORDS: u32 = 300;
 
 /// What the rule takes out.
 const HIDDEN: &str = "secret_note";
-
-const EMAIL: &str = "admin@example.com";
-const PASSWORD: &str = "1234567890";
 
 /// What is asked, and the aim for it.
 struct Question {
@@ -177,19 +174,6 @@ async fn seed(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 fn config(pocketbase: SocketAddr) -> anyhow::Result<String> {
-    let file = fixtures::rule("hide_field")?;
-    Ok(format!(
-        r#"
-[pocketbase]
-url = "http://{pocketbase}"
-superuser = {{ email = "{EMAIL}", password = "{PASSWORD}" }}
-[[rule]]
-name = "hide_field"
-file = {:?}
-settings = {{ fields = ["{HIDDEN}"], before = true }}
-[collections.notes]
-rules = ["hide_field"]
-"#,
-        file.display().to_string()
-    ))
+    let settings = format!("{{ fields = [\"{HIDDEN}\"], before = true }}");
+    fixtures::config(pocketbase, "hide_field", &settings, "notes")
 }

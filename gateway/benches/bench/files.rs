@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::client::{Client, Form};
-use crate::fixtures;
+use crate::fixtures::{self, EMAIL, PASSWORD};
 use crate::process::Process;
 use crate::report::Report;
 use crate::samples::{Samples, millis};
@@ -28,8 +28,6 @@ const ROUNDS: usize = 5;
 const MEMORY: f64 = 20.0;
 const RATIO: f64 = 0.7;
 
-const EMAIL: &str = "admin@example.com";
-const PASSWORD: &str = "1234567890";
 const RECORDS: &str = "/api/collections/films/records";
 const FILM: &str = "film00000000001";
 
@@ -169,21 +167,8 @@ async fn seed(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 fn config(pocketbase: SocketAddr) -> anyhow::Result<String> {
-    let file = fixtures::rule("allow_all")?;
+    let judged = fixtures::config(pocketbase, "allow_all", "{}", "films")?;
     Ok(format!(
-        r#"
-[pocketbase]
-url = "http://{pocketbase}"
-superuser = {{ email = "{EMAIL}", password = "{PASSWORD}" }}
-[uploads]
-max_file = "150MB"
-max_request = "150MB"
-[[rule]]
-name = "allow_all"
-file = {:?}
-[collections.films]
-rules = ["allow_all"]
-"#,
-        file.display().to_string()
+        "{judged}\n[uploads]\nmax_file = \"150MB\"\nmax_request = \"150MB\"\n"
     ))
 }

@@ -4,6 +4,7 @@
 //! the record she or a guest gets has one kilobyte of JSON, with a field that
 //! the ownership rule hides from all but its owner.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -90,6 +91,36 @@ pub(crate) fn collections() -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("cannot read {}", file.display()))?;
     Ok(serde_json::from_str(&text)?)
+}
+
+/// The superuser of a PocketBase that is measured with.
+pub(crate) const EMAIL: &str = "admin@example.com";
+/// Its password.
+pub(crate) const PASSWORD: &str = "1234567890";
+
+/// A gateway's configuration before that PocketBase: one collection, judged by one rule.
+/// `settings` are the rule's, as TOML.
+pub(crate) fn config(
+    pocketbase: SocketAddr,
+    name: &str,
+    settings: &str,
+    collection: &str,
+) -> anyhow::Result<String> {
+    let file = rule(name)?;
+    Ok(format!(
+        r#"
+[pocketbase]
+url = "http://{pocketbase}"
+superuser = {{ email = "{EMAIL}", password = "{PASSWORD}" }}
+[[rule]]
+name = "{name}"
+file = {:?}
+settings = {settings}
+[collections.{collection}]
+rules = ["{name}"]
+"#,
+        file.display().to_string()
+    ))
 }
 
 /// The file of a built rule.

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::client::Client;
-use crate::fixtures;
+use crate::fixtures::{self, EMAIL, PASSWORD};
 use crate::process::Process;
 use crate::report::Report;
 use crate::samples::{Samples, micros};
@@ -33,16 +33,18 @@ const FLOOD: Duration = Duration::from_secs(5);
 const A_SECOND: u32 = 1_000;
 const CONNECTIONS: u32 = 50;
 
-const EMAIL: &str = "admin@example.com";
 const USER: &str = "user@example.com";
-const PASSWORD: &str = "1234567890";
 const LOGIN: &str = "/api/collections/users/auth-with-password";
 
 /// Measures, and says so in the report.
 pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let folder = fixtures::folder("login")?;
     let pocketbase = Process::pocketbase(&folder, EMAIL, PASSWORD).await?;
-    let gateway = Process::gateway(&folder, &config(pocketbase.address)?).await?;
+    let gateway = Process::gateway(
+        &folder,
+        &fixtures::config(pocketbase.address, "allow_all", "{}", "users")?,
+    )
+    .await?;
     set_up(pocketbase.address, 4).await?;
     latency(report, pocketbase.address, gateway.address).await?;
     set_up(pocketbase.address, 0).await?;
@@ -138,21 +140,4 @@ async fn set_up(address: SocketAddr, cost: u32) -> anyhow::Result<()> {
         None => client.post(records, &user).await?,
     };
     Ok(())
-}
-
-fn config(pocketbase: SocketAddr) -> anyhow::Result<String> {
-    let file = fixtures::rule("allow_all")?;
-    Ok(format!(
-        r#"
-[pocketbase]
-url = "http://{pocketbase}"
-superuser = {{ email = "{EMAIL}", password = "{PASSWORD}" }}
-[[rule]]
-name = "allow_all"
-file = {:?}
-[collections.users]
-rules = ["allow_all"]
-"#,
-        file.display().to_string()
-    ))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, invalid, raw};
+use super::{ConfigError, invalid, raw, within};
 use crate::telemetry::{Destination, LogSettings, Telling};
 
 /// What stands for standard output in place of a path.
@@ -20,10 +20,7 @@ pub(super) fn resolve(raw: raw::Log, folder: &Path) -> Result<LogSettings, Confi
         ("log.keep", raw.keep, KEEP),
         ("log.queue", raw.queue, QUEUE),
     ] {
-        if !range.contains(&value) {
-            let range = format!("must be from {} to {}", range.start(), range.end());
-            return Err(invalid(key, range));
-        }
+        within(key, value, &range)?;
     }
     if (1..SMALLEST).contains(&raw.rotate.as_u64()) {
         return Err(invalid(

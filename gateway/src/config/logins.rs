@@ -4,12 +4,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{ConfigError, invalid, raw};
+use super::{ConfigError, few, invalid, raw, within};
 use crate::realtime::Settings;
 use crate::surface::{Logins, ProviderTokens, TakenEmail};
-
-/// More is a mistake: each is compared with each login's.
-const MOST: usize = 200;
 
 /// How many may be allowed: each is a connection.
 const PENDING: RangeInclusive<usize> = 1..=1_000_000;
@@ -27,15 +24,8 @@ pub(super) fn resolve(raw: raw::Logins) -> Result<Logins, ConfigError> {
             ));
         }
     }
-    if raw
-        .redirect_urls
-        .as_ref()
-        .is_some_and(|urls| urls.len() > MOST)
-    {
-        return Err(invalid(
-            "logins.redirect_urls",
-            format!("names more than {MOST}"),
-        ));
+    if let Some(urls) = &raw.redirect_urls {
+        few("logins.redirect_urls", urls)?;
     }
     Ok(Logins {
         provider_tokens: match raw.provider_tokens {
@@ -55,10 +45,7 @@ pub(super) fn pending(raw: &raw::Logins) -> Result<Settings, ConfigError> {
         ("logins.pending", raw.pending),
         ("logins.pending_per_address", raw.pending_per_address),
     ] {
-        if !PENDING.contains(&value) {
-            let range = format!("must be from {} to {}", PENDING.start(), PENDING.end());
-            return Err(invalid(key, range));
-        }
+        within(key, value, &PENDING)?;
     }
     if !PENDING_FOR.contains(&raw.pending_for) {
         return Err(invalid(

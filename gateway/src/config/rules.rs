@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{ConfigError, collections, invalid, not_nothing, raw};
+use super::{ConfigError, collections, invalid, not_nothing, raw, within};
 use crate::gateway::{AlarmSettings, GoBack};
 use crate::operation::OperationKind;
 use crate::rules::{
@@ -30,14 +30,8 @@ impl From<raw::Watching> for Watching {
 }
 
 pub(super) fn instances(raw: &raw::Rules) -> Result<u32, ConfigError> {
-    if INSTANCES.contains(&raw.instances) {
-        Ok(raw.instances)
-    } else {
-        Err(invalid(
-            "rules.instances",
-            format!("must be from {} to {}", INSTANCES.start(), INSTANCES.end()),
-        ))
-    }
+    within("rules.instances", raw.instances, &INSTANCES)?;
+    Ok(raw.instances)
 }
 
 /// How many faults may be counted: each takes its place in memory.
@@ -45,11 +39,8 @@ const FAULTS: std::ops::RangeInclusive<usize> = 1..=10_000;
 
 pub(super) fn alarm(raw: &raw::Rules) -> Result<AlarmSettings, ConfigError> {
     let bounded = |key, number| {
-        if FAULTS.contains(&number) {
-            return Ok(number);
-        }
-        let range = format!("must be from {} to {}", FAULTS.start(), FAULTS.end());
-        Err(invalid(key, range))
+        within(key, number, &FAULTS)?;
+        Ok(number)
     };
     let go_back = |raw: &raw::GoBack| {
         not_nothing(&[("rules.go_back.within", raw.within.is_zero())])?;

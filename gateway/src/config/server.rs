@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use http::HeaderValue;
 
-use super::{ConfigError, Environment, Origin, Scheme, invalid, not_nothing, origin, raw};
+use super::{ConfigError, Environment, Origin, Scheme, invalid, not_nothing, origin, raw, within};
 
 /// The listener for clients.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,10 +75,7 @@ pub(super) fn resolve(
         ("server.max_requests", raw.max_requests),
         ("server.max_connections", raw.max_connections),
     ] {
-        if !MANY.contains(&bound) {
-            let range = format!("must be from {} to {}", MANY.start(), MANY.end());
-            return Err(invalid(key, range));
-        }
+        within(key, bound, &MANY)?;
     }
     not_nothing(&[
         ("server.max_body", raw.max_body.as_u64() == 0),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ConfigError, invalid, raw};
+use super::{ConfigError, invalid, raw, within};
 use crate::state::Settings;
 
 /// Where it is unless the file says otherwise.
@@ -12,14 +12,7 @@ pub(super) const FOLDER: &str = "hapta_state";
 const GENERATIONS: std::ops::RangeInclusive<usize> = 1..=1_000;
 
 pub(super) fn resolve(raw: raw::State, folder: &Path) -> Result<Settings, ConfigError> {
-    if !GENERATIONS.contains(&raw.generations) {
-        let range = format!(
-            "must be from {} to {}",
-            GENERATIONS.start(),
-            GENERATIONS.end()
-        );
-        return Err(invalid("state.generations", range));
-    }
+    within("state.generations", raw.generations, &GENERATIONS)?;
     if raw
         .folder
         .as_ref()

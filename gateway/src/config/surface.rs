@@ -3,13 +3,10 @@
 
 use http::HeaderName;
 
-use super::{ConfigError, invalid, raw};
+use super::{ConfigError, few, invalid, raw, within};
 use crate::operation::{ExpandBounds, Route};
 use crate::sessions::BadToken;
 use crate::surface::{Batch, Compat, CustomRoute, Logins, Mode, PathPattern, Surface, is_plain};
-
-/// More of either is a mistake: every one is compared with every request.
-const MOST: usize = 200;
 
 /// Headers that the gateway writes itself, or that say who asks.
 const OURS: [&str; 14] = [
@@ -85,23 +82,13 @@ pub(super) fn expand(raw: &raw::Expand) -> Result<ExpandBounds, ConfigError> {
         ("expand.depth", raw.depth, 0..=6),
         ("expand.many", raw.many, 0..=6),
     ] {
-        if !range.contains(&value) {
-            let range = format!("must be from {} to {}", range.start(), range.end());
-            return Err(invalid(key, range));
-        }
+        within(key, value, &range)?;
     }
     Ok(ExpandBounds {
         paths: raw.paths,
         depth: raw.depth,
         many: raw.many,
     })
-}
-
-fn few(key: &str, names: &[String]) -> Result<(), ConfigError> {
-    if names.len() > MOST {
-        return Err(invalid(key, format!("names more than {MOST}")));
-    }
-    Ok(())
 }
 
 /// Resolves each entry of a list; the failure names the entry.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 
-use super::{ConfigError, invalid, not_nothing, raw};
+use super::{ConfigError, few, invalid, not_nothing, raw, within};
 use crate::exchange::Types;
 use crate::spool::Settings;
 
@@ -17,9 +17,6 @@ const FILES: RangeInclusive<usize> = 1..=1_000;
 
 /// Each has a file open and a block of memory.
 const OPEN: RangeInclusive<usize> = 1..=10_000;
-
-/// More is a mistake: each file is compared with each.
-const MOST_TYPES: usize = 200;
 
 pub(super) fn resolve(raw: raw::Uploads, folder: &Path) -> Result<Settings, ConfigError> {
     if raw
@@ -34,10 +31,7 @@ pub(super) fn resolve(raw: raw::Uploads, folder: &Path) -> Result<Settings, Conf
         ("uploads.open", raw.open, OPEN),
         ("uploads.open_principal", raw.open_principal, OPEN),
     ] {
-        if !range.contains(&value) {
-            let range = format!("must be from {} to {}", range.start(), range.end());
-            return Err(invalid(key, range));
-        }
+        within(key, value, &range)?;
     }
     not_nothing(&[
         ("uploads.max_file", raw.max_file.as_u64() == 0),
@@ -75,13 +69,6 @@ pub(super) fn resolve(raw: raw::Uploads, folder: &Path) -> Result<Settings, Conf
         timeout: raw.timeout,
         idle: raw.idle,
     })
-}
-
-fn few(key: &str, names: &[String]) -> Result<(), ConfigError> {
-    if names.len() > MOST_TYPES {
-        return Err(invalid(key, format!("names more than {MOST_TYPES}")));
-    }
-    Ok(())
 }
 
 fn endings(raw: Vec<String>) -> Result<Vec<String>, ConfigError> {

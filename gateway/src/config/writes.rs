@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{ConfigError, invalid, raw, surface};
+use super::{ConfigError, invalid, raw, surface, within};
 use crate::locks::Settings;
 use crate::surface::Batch;
 
@@ -34,12 +34,4 @@ pub(super) fn batch(raw: &raw::Batch) -> Result<Batch, ConfigError> {
         parts: raw.parts,
         headers: surface::headers("batch.headers", &raw.headers)?,
     })
-}
-
-fn within(key: &str, value: usize, range: &RangeInclusive<usize>) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let range = format!("must be from {} to {}", range.start(), range.end());
-    Err(invalid(key, range))
 }

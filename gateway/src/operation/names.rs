@@ -8,7 +8,7 @@
 pub struct CollectionRef(String);
 
 /// A record id, in the characters that PocketBase allows an id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(String);
 
 /// The name of a stored file: one path segment, never `.` or `..`.

@@ -76,11 +76,11 @@ impl Part {
     /// # Errors
     ///
     /// An id that can't stand in the address of a part.
-    pub fn update(upsert: &Operation, id: &str) -> Result<Operation, OperationError> {
-        match (upsert, RecordId::new(id).filter(is_plain)) {
-            (Operation::Create { collection, query }, Some(id)) => Ok(Operation::Update {
+    pub fn update(upsert: &Operation, id: &RecordId) -> Result<Operation, OperationError> {
+        match upsert {
+            Operation::Create { collection, query } if is_plain(id) => Ok(Operation::Update {
                 collection: collection.clone(),
-                id,
+                id: id.clone(),
                 query: query.clone(),
             }),
             _ => Err(ID),

@@ -32,11 +32,7 @@ pub(super) async fn hold(
     trace: &Trace<'_>,
 ) -> Result<(), Error> {
     let exchange = permitted.exchange();
-    let hidden = if exchange.principal.is_superuser() {
-        Hidden::Told
-    } else {
-        Hidden::Untold
-    };
+    let hidden = Hidden::of(&exchange.principal);
     let surface = &exchange.client.surface;
     let schema = gateway.upstream.schema();
     let denies = gateway.denies_now();

@@ -165,15 +165,10 @@ impl Asks<'_> {
         if let (Some(collection), Value::Object(body)) = (collection, body)
             && self.operation.writes_record()
         {
-            let hidden = if self.principal.is_superuser() {
-                Hidden::Told
-            } else {
-                Hidden::Untold
-            };
             let takes = files::Takes {
                 operation: self.operation,
                 collection,
-                hidden,
+                hidden: Hidden::of(self.principal),
                 types: &self.gateway.spools.settings().types,
             };
             hold_uploads(&sent.uploads, body, &takes)?;

@@ -121,7 +121,11 @@ impl Outer<'_> {
             operation: &operation,
             principal: &self.exchange.principal,
         };
-        let found = with_schema(gateway, |schema| asks.reach(schema)).await?;
+        // With a body, that is looked up where the body is held.
+        let found = match &body {
+            Some(_) => None,
+            None => with_schema(gateway, |schema| asks.reach(schema)).await?,
+        };
         let sent = Sent {
             body,
             uploads,
@@ -153,12 +157,15 @@ impl Outer<'_> {
         for (index, part) in parts.iter_mut().enumerate() {
             let Some(key) = part.key() else { continue };
             if part.is_upsert {
-                let is_there = match there.get(&key) {
-                    Some(is_there) => *is_there,
-                    None => self.is_stored(part, &key).await?,
+                let is_there = if let Some(is_there) = there.get(&key) {
+                    *is_there
+                } else {
+                    let upstream = &self.gateway.upstream;
+                    let stored = upstream.stored(&part.collection, &key.record).await?;
+                    stored.is_some()
                 };
                 if is_there {
-                    part.turn_to_update(&key)
+                    part.turn_to_update(&key.record)
                         .map_err(|error| of_part(index, error))?;
                 }
             }
@@ -166,14 +173,6 @@ impl Outer<'_> {
             there.insert(key, !is_deleted);
         }
         Ok(())
-    }
-
-    async fn is_stored(&self, part: &Known, key: &RecordKey) -> Result<bool, Error> {
-        let Some(id) = RecordId::new(&key.record) else {
-            return Ok(false);
-        };
-        let stored = self.gateway.upstream.stored(&part.collection, &id).await?;
-        Ok(stored.is_some())
     }
 
     /// Asks the rules about one part.
@@ -214,8 +213,8 @@ impl Known {
     }
 
     /// Its record is there: it is named by the address then, and not by the body.
-    fn turn_to_update(&mut self, key: &RecordKey) -> Result<(), Error> {
-        self.operation = Part::update(&self.operation, &key.record)?;
+    fn turn_to_update(&mut self, id: &RecordId) -> Result<(), Error> {
+        self.operation = Part::update(&self.operation, id)?;
         if let Some(Value::Object(body)) = &mut self.body {
             body.remove("id");
         }

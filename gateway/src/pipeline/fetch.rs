@@ -54,17 +54,15 @@ async fn send(
     operation: Operation,
     forgetting: Arc<[Forgetting]>,
 ) -> Result<Reply, UpstreamError> {
-    let content = permitted.content();
+    let payload = permitted.payload();
     let Some(held) = permitted.take_held() else {
         let (upstream, exchange) = (&gateway.upstream, permitted.exchange());
-        return upstream.send(exchange, &operation, content.payload()).await;
+        return upstream.send(exchange, &operation, payload).await;
     };
     let upstream = Arc::clone(&gateway.upstream);
     let exchange = Arc::clone(permitted.exchange());
     let sending = gateway.upstream.runtime().spawn(async move {
-        let sent = upstream
-            .send(&exchange, &operation, content.payload())
-            .await;
+        let sent = upstream.send(&exchange, &operation, payload).await;
         drop((held, forgetting));
         sent
     });

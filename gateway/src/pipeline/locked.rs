@@ -18,14 +18,13 @@ pub(super) fn record(
     body: Option<&Value>,
 ) -> Option<RecordKey> {
     let id = match operation {
-        Operation::Update { id, .. } | Operation::Delete { id, .. } => Some(id.as_str()),
-        Operation::Create { .. } => body?.get("id").and_then(Value::as_str),
-        _ => None,
+        Operation::Update { id, .. } | Operation::Delete { id, .. } => id.clone(),
+        Operation::Create { .. } => RecordId::new(body?.get("id")?.as_str()?)?,
+        _ => return None,
     };
-    let id = id.and_then(RecordId::new)?;
     Some(RecordKey {
         collection: collection.id.clone(),
-        record: id.as_str().to_owned(),
+        record: id,
     })
 }
 

@@ -9,7 +9,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::account::{self, Account};
 use super::asks::{Asks, Found, Sent, enter, find, with_schema};
 use super::batch::{Outer, Writes};
-use super::content::Content;
 use super::trace::Trace;
 use super::{Request, batch, closed, conceal, conditions, locked};
 use crate::error::Error;
@@ -22,6 +21,7 @@ use crate::principal::Principal;
 use crate::rules::{Dossier, Leaving, Passed};
 use crate::sessions::{Admits, SessionError, Shown};
 use crate::spool::Spooled;
+use crate::upstream::Payload;
 
 /// A request that the rules have let pass. Its fields are private to this file:
 /// nothing but [`permit`] makes one.
@@ -366,18 +366,18 @@ impl Permitted {
     }
 
     /// The body as it goes to PocketBase.
-    pub(super) fn content(&self) -> Content {
+    pub(super) fn payload(&self) -> Payload {
         if let Some(account) = &self.account {
-            return Content::Json(account.login());
+            return Payload::Json(account.login());
         }
         match (&self.body, &self.as_sent, &self.files) {
-            (_, Some(as_sent), _) => Content::AsSent(Arc::clone(as_sent)),
-            (body, None, Some(files)) => Content::Form {
+            (_, Some(as_sent), _) => Payload::AsSent(Arc::clone(as_sent)),
+            (body, None, Some(files)) => Payload::Form {
                 body: body.clone(),
                 files: Arc::clone(files),
             },
-            (Some(body), None, None) => Content::Json(Arc::clone(body)),
-            (None, None, None) => Content::None,
+            (Some(body), None, None) => Payload::Json(Arc::clone(body)),
+            (None, None, None) => Payload::None,
         }
     }
 

@@ -97,15 +97,15 @@ impl Default for Written {
     }
 }
 
-impl TryFrom<Payload<'_>> for Written {
+impl TryFrom<Payload> for Written {
     type Error = UpstreamError;
 
-    fn try_from(payload: Payload<'_>) -> Result<Self, UpstreamError> {
+    fn try_from(payload: Payload) -> Result<Self, UpstreamError> {
         Ok(match payload {
             Payload::None => Self::default(),
-            Payload::Json(body) => Self::json(body),
+            Payload::Json(body) => Self::json(&body),
             Payload::Form { body, files } => {
-                let form = Form::new(body, files)?;
+                let form = Form::new(body.as_deref(), &files)?;
                 Self {
                     content_type: Some(form.content_type()?),
                     length: Some(form.length()),

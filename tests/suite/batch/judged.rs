@@ -6,7 +6,9 @@ use hapta_tests::{Form, Reply, Setup, Stage};
 use serde_json::{Value, json};
 use toml::Table;
 
-use super::{BATCH, FIRST, albums_of, batch, create, delete, put, refused, update};
+use super::{
+    BATCH, FIRST, albums_of, batch, create, delete, no_batch_reached, put, refused, update,
+};
 
 async fn stage(set_up: impl FnOnce(Setup) -> Setup) -> Stage {
     let stage = albums::stage(|gateway| set_up(gateway.open("users"))).await;
@@ -31,15 +33,6 @@ fn seen(reply: &Reply, part: usize) -> Value {
     let response = refused(reply, part);
     assert_eq!(response["status"], 418, "{response}");
     serde_json::from_str(response["message"].as_str().expect("a message")).expect("JSON")
-}
-
-#[track_caller]
-fn no_batch_reached(stage: &Stage) {
-    let reached = stage.proxy.take();
-    assert!(
-        reached.iter().all(|seen| seen.target != BATCH),
-        "{reached:?}"
-    );
 }
 
 #[tokio::test]
