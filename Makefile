@@ -21,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench bench-rules fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz browser
+.PHONY: help run test test-matrix rules lint bench bench-rules bench-sockets fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,10 +63,15 @@ bench-rules: rules test-rules guests peer ## speed of the rule engine: a table, 
 	install -D target/dist/hapta target/bench/hapta
 	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench rules
 
-soak: setup ## a thousand reloads of one gateway, which leave memory, descriptors, threads and mappings as they were
+bench-sockets: pocketbase rules test-rules ## live records to ten thousand clients: a table, and target/bench/bench-sockets.json
+	cargo build --profile dist --package hapta
+	install -D target/dist/hapta target/bench/hapta
+	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench sockets
+
+soak: setup ## a thousand reloads of one gateway, which leave memory, descriptors, threads and mappings as they were; and ten thousand writes, of which two people are told what is theirs
 	cargo build --profile dist --package hapta
 	POCKETBASE=$(abspath $(POCKETBASE)) HAPTA=$(abspath target/dist/hapta) HAPTA_RELOADS=1000 \
-		cargo nextest run --package hapta-tests --no-capture reloads_leave_nothing_behind
+		HAPTA_WRITES=10000 cargo nextest run --package hapta-tests --no-capture reloads_leave_nothing_behind live::order
 
 fuzz: cargo-fuzz rules test-rules nextest ## the parsers, the loader, values and edits against made-up input, a minute each; FUZZ_SECONDS=5 for less (needs a C++ compiler)
 	.ci/fuzz $(FUZZ_SECONDS)

@@ -5,6 +5,7 @@
 
 mod collections;
 mod environment;
+mod live;
 mod log;
 mod logins;
 mod origin;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use live::Live;
 pub use origin::{Origin, Scheme};
 pub use place::StatePlace;
 pub use pocketbase::PocketBase;
@@ -33,7 +35,7 @@ use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{locks, realtime, rules as rule_station, sessions, spool, state as state_folder};
+use crate::{locks, rules as rule_station, sessions, spool, state as state_folder};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +48,8 @@ pub struct Config {
     pub pocketbase: PocketBase,
     /// From `[sessions]` and `superusers.routes`.
     pub sessions: sessions::Settings,
-    /// Of logins at a provider that are under way, from `[logins]`.
-    pub pending_logins: realtime::Settings,
+    /// From `[live]` and `logins.pending_for`.
+    pub live: Live,
     /// From `[uploads]`.
     pub uploads: spool::Settings,
     /// From `[writes]`.
@@ -171,7 +173,7 @@ impl Config {
                 bad_token: raw.sessions.bad_token.into(),
                 file_tokens: raw.sessions.file_tokens,
             },
-            pending_logins: logins::pending(&raw.logins)?,
+            live: live::resolve(&raw.live, logins::pending_for(&raw.logins)?)?,
             uploads: uploads::resolve(raw.uploads, folder)?,
             writes: writes::resolve(&raw.writes)?,
             instances: rules::instances(&raw.rules)?,
@@ -218,9 +220,10 @@ impl Config {
         note(self.pocketbase != other.pocketbase, "[pocketbase]");
         note(self.sessions != other.sessions, "[sessions]");
         note(
-            self.pending_logins != other.pending_logins,
-            "logins.pending, logins.pending_per_address or logins.pending_for",
+            self.live.realtime.login_for != other.live.realtime.login_for,
+            "logins.pending_for",
         );
+        note(!self.live.is_like(&other.live), "[live]");
         note(self.uploads != other.uploads, "[uploads]");
         note(self.writes != other.writes, "[writes]");
         note(self.state != other.state, "[state]");

@@ -83,6 +83,18 @@ impl Denies {
         all
     }
 
+    /// Whether a collection is closed that is not with these.
+    #[must_use]
+    pub fn reopens(&self, newer: &Self) -> bool {
+        !self.collections.is_subset(&newer.collections)
+    }
+
+    /// Whether nothing is closed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// What closes this address.
     #[must_use]
     pub fn address(&self, address: IpAddr) -> Option<Deny> {

@@ -14,9 +14,10 @@ use http::{HeaderName, StatusCode};
 use serde_json::json;
 
 pub use body::BodyError;
+pub(crate) use told::harmless;
 pub use told::{Told, cut};
 
-use self::told::{batch, denied, files, part, sentence, shape};
+use self::told::{batch, denied, files, part, place, sentence, shape, topic};
 
 use crate::deny::Deny;
 use crate::locks::LockError;
@@ -86,6 +87,14 @@ pub enum Error {
     Part {
         /// From 0.
         index: usize,
+        /// Why.
+        error: Box<Error>,
+    },
+    /// A topic of a subscription, for which none of them is told.
+    #[error("the topic \"{}\": {error}", place(topic))]
+    Topic {
+        /// As the client spells it, but cut, and without what could end a line.
+        topic: String,
         /// Why.
         error: Box<Error>,
     },
@@ -185,6 +194,7 @@ impl Error {
             | Self::SignUpInBatch
             | Self::Lock(_)
             | Self::Part { .. }
+            | Self::Topic { .. }
             | Self::Realtime(_)
             | Self::Session(_)
             | Self::Reach { .. }
@@ -209,6 +219,9 @@ impl Error {
         }
         if let Self::Part { index, error } = self {
             return part(*index, error.told());
+        }
+        if let Self::Topic { topic: text, error } = self {
+            return topic(text, error.told());
         }
         if let Self::Body(BodyError::Batch(error)) = self
             && let Some(told) = batch(error)
@@ -254,6 +267,7 @@ impl Error {
             Self::Lock(_) => (StatusCode::SERVICE_UNAVAILABLE, "record_busy"),
             // As PocketBase has it, whatever the part is refused with.
             Self::Part { .. } => (StatusCode::BAD_REQUEST, "batch"),
+            Self::Topic { error, .. } => error.status_and_code(),
             Self::Realtime(error) => realtime(error),
             Self::Body(error) => error.status_and_code(),
             Self::Reach { problem, .. } => match problem {
@@ -292,6 +306,9 @@ fn operation(error: &OperationError) -> (StatusCode, &'static str) {
         OperationError::Query { .. }
         | OperationError::Part { .. }
         | OperationError::QueryString(_) => (StatusCode::BAD_REQUEST, "query"),
+        OperationError::Topic(_) | OperationError::Option { .. } => {
+            (StatusCode::BAD_REQUEST, "topic")
+        }
         OperationError::Filter(_) => (StatusCode::BAD_REQUEST, "filter"),
     }
 }
@@ -315,8 +332,16 @@ fn realtime(error: &RealtimeError) -> (StatusCode, &'static str) {
     match error {
         RealtimeError::Full => (StatusCode::SERVICE_UNAVAILABLE, "streams_full"),
         RealtimeError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "streams_of_address"),
+        RealtimeError::TooManyOfPrincipal => {
+            (StatusCode::TOO_MANY_REQUESTS, "streams_of_principal")
+        }
+        RealtimeError::TooManyTopics(_) => (StatusCode::BAD_REQUEST, "topics"),
+        RealtimeError::OtherIdentity => (StatusCode::FORBIDDEN, "other_identity"),
+        RealtimeError::TopicsOfAddress(_) => (StatusCode::TOO_MANY_REQUESTS, "topics_of_address"),
+        RealtimeError::Classes => (StatusCode::SERVICE_UNAVAILABLE, "live_classes"),
+        RealtimeError::Lines => (StatusCode::SERVICE_UNAVAILABLE, "live_lines"),
+        RealtimeError::Late => (StatusCode::GATEWAY_TIMEOUT, "live_late"),
         RealtimeError::Unknown => (StatusCode::NOT_FOUND, "unknown_client"),
-        RealtimeError::Topic(_) => (StatusCode::NOT_FOUND, "not_served"),
         RealtimeError::TooLarge => (StatusCode::BAD_REQUEST, "outcome_too_large"),
         RealtimeError::Ended => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         RealtimeError::Random => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

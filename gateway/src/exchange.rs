@@ -153,6 +153,20 @@ fn of_body(collection: &Collection, key: &str) -> Unnamed {
     }
 }
 
+impl Client {
+    /// The client of an event: what is told to all who are equal is not any one's. So it
+    /// has no address, and no headers but those of the topic.
+    #[must_use]
+    pub fn of_class(headers: HeaderMap, surface: Arc<Surface>) -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            headers,
+            wants_file: false,
+            surface,
+        }
+    }
+}
+
 impl Exchange {
     /// What goes along to PocketBase to say who asks. Who shows a file token
     /// and nothing else is known to it by that, and is not logged in.

@@ -6,6 +6,7 @@ mod candidate;
 mod keeping;
 mod operate;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,9 +19,9 @@ pub use alarm::{AlarmSettings, GoBack};
 use self::alarm::Faults;
 use self::candidate::{Candidate, check_collections};
 use self::keeping::Keeping;
-use crate::config::{Config, Server, Serving};
+use crate::config::{Config, Live, Server, Serving};
 use crate::locks::Locks;
-use crate::realtime::Realtime;
+use crate::realtime::{Most, Realtime};
 use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
 use crate::spool::{SpoolError, Spools};
@@ -50,6 +51,16 @@ pub struct Gateway {
     pub state: Option<Arc<State>>,
     /// The bounds of the doors.
     pub server: Server,
+    /// How live records are had.
+    pub(crate) live: Live,
+    /// A permit for each connection for live records that may be opened at once.
+    pub(crate) opening: Semaphore,
+    /// A permit for each question to PocketBase whether an event may be seen.
+    pub(crate) proving: Semaphore,
+    /// A permit for each class of which it is found out what it may read.
+    pub(crate) seeding: Semaphore,
+    /// The tokens of all that listen are to be asked about again.
+    pub(crate) ask_all: Notify,
     /// A permit for each request that may be under way.
     pub(crate) under_way: Arc<Semaphore>,
     engine: Arc<Engine>,
@@ -68,6 +79,8 @@ pub struct Gateway {
 
 /// What a reload replaces, as a whole. A request keeps the one it began with.
 pub struct InForce {
+    /// Counts up with each swap: a generation may come back, or serve something else.
+    pub serial: u64,
     /// The rules, and which of them see what.
     pub generation: Arc<Generation>,
     /// What is served beside them.
@@ -152,7 +165,12 @@ impl Gateway {
         let gateway = Self {
             sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
             locks: Locks::new(config.writes.clone()),
-            realtime: Realtime::new(config.pending_logins.clone()),
+            realtime: realtime(&config.live),
+            opening: Semaphore::new(OPENING),
+            proving: Semaphore::new(config.live.proofs),
+            seeding: Semaphore::new(SEEDING),
+            ask_all: Notify::new(),
+            live: config.live.clone(),
             spools: spools(&config).await?,
             upstream,
             metrics,
@@ -225,11 +243,12 @@ impl Gateway {
         let tallies = tallies.chain([in_force.generation.tallies()]).collect();
         let stations = Stations {
             streams: self.realtime.counts(),
+            hub: self.realtime.hub_counts(),
             locks: self.locks.counts(),
             files: self.sessions.file_tokens(),
             spools: self.spools.counts(),
         };
-        self.metrics.text(tallies, &in_force.generation, stations)
+        self.metrics.text(tallies, &in_force.generation, &stations)
     }
 
     /// The generation that commands pinned.
@@ -313,11 +332,27 @@ fn veil_key(state: &State) -> Option<[u8; 32]> {
 
 impl InForce {
     fn new(config: &Config, generation: Arc<Generation>) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
         Self {
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             generation,
             serving: config.serving.clone(),
         }
     }
+}
+
+/// Connections for live records that are opened at once: after PocketBase was away everybody wants one.
+const OPENING: usize = 32;
+
+/// Classes of which it is found out at once what they may read: lists, and long ones.
+const SEEDING: usize = 8;
+
+fn realtime(live: &Live) -> Realtime {
+    let most = Most {
+        lines: live.lines,
+        classes: live.classes,
+    };
+    Realtime::new(live.realtime.clone(), live.mode, most)
 }
 
 /// Where files wait. A folder that nobody named may be missing as long as no file comes.

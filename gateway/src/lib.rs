@@ -6,7 +6,10 @@
 //! [`pipeline`]: permit → fetch → release. On the way it meets the stations,
 //! which do not know each other: [`sessions`] says who asks, [`rules`] judges,
 //! [`locks`] lets one write to a record after another, [`realtime`] holds event
-//! streams. [`upstream`] is the one way to PocketBase.
+//! streams and knows who listens to what. [`upstream`] is the one way to PocketBase.
+//!
+//! An event of a record has no request. It comes by connections that `pipeline::live`
+//! keeps up, and takes the last part of the path, once for all who are told the same.
 //!
 //! # The modules, in reading order
 //!

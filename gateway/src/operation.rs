@@ -5,6 +5,7 @@
 //! is refused, so there is no second spelling of anything.
 
 mod about;
+mod action;
 mod auth;
 mod error;
 mod expand;
@@ -20,8 +21,10 @@ mod routes;
 mod sort;
 #[cfg(test)]
 mod tests;
+mod topic;
 mod upstream;
 
+pub use action::RecordAction;
 pub use auth::{AuthAction, AuthRequest, OAuth2Return};
 pub use error::OperationError;
 pub use expand::{Expand, ExpandBounds};
@@ -31,9 +34,10 @@ pub use kind::OperationKind;
 pub use names::{CollectionRef, FileName, RecordId};
 pub use part::Part;
 pub(crate) use query::decode;
-pub use query::{DownloadQuery, ListQuery, RecordQuery};
+pub use query::{DownloadQuery, ListQuery, RecordQuery, WatchQuery};
 pub use routes::{Answer, Query, ROUTES, Route, State, Takes, Who};
 pub use sort::{Sort, SortKey};
+pub use topic::{LONGEST_TOPIC, Topic};
 
 use crate::filter::{Filter, FilterError, Parameter};
 use crate::surface::{Surface, Unnamed};
@@ -111,6 +115,27 @@ pub enum Operation {
     Realtime,
     /// `POST /api/realtime`.
     Subscribe,
+    /// One topic of that: what becomes of a collection's records, or of one of them.
+    /// It is no request to PocketBase, but a part of one.
+    Watch {
+        /// Whose records.
+        collection: CollectionRef,
+        /// Which record; none: all of them.
+        id: Option<RecordId>,
+        /// Of which it is told, and how.
+        query: WatchQuery,
+    },
+    /// What became of a record, for those who watch it alike. Nobody asks for it.
+    Event {
+        /// Whose record.
+        collection: CollectionRef,
+        /// Which record.
+        id: RecordId,
+        /// What became of it.
+        action: RecordAction,
+        /// As they asked to be told.
+        query: WatchQuery,
+    },
     /// `POST /api/files/token`.
     FileToken {
         /// How it is told; nothing can be expanded.
@@ -209,8 +234,7 @@ impl Operation {
     ///
     /// An id that no filter can hold; PocketBase makes none.
     pub fn stored(collection: &str, id: &RecordId) -> Result<Self, FilterError> {
-        let parameter = ("id".to_owned(), Parameter::Text(id.as_str().to_owned()));
-        let by_id = Filter::bind("id = {:id}", &[parameter])?;
+        let by_id = Self::by_id(id)?;
         Ok(Self::List {
             collection: CollectionRef::of(collection),
             query: ListQuery {
@@ -220,6 +244,33 @@ impl Operation {
                 ..ListQuery::default()
             },
         })
+    }
+
+    /// The filter that finds one record.
+    ///
+    /// # Errors
+    ///
+    /// An id that no filter can hold; PocketBase makes none.
+    pub fn by_id(id: &RecordId) -> Result<Filter, FilterError> {
+        let parameter = ("id".to_owned(), Parameter::Text(id.as_str().to_owned()));
+        Filter::bind("id = {:id}", &[parameter])
+    }
+
+    /// What becomes of a record that is watched for.
+    #[must_use]
+    pub fn event(watch: &Self, id: RecordId, action: RecordAction) -> Self {
+        let (collection, query) = match watch {
+            Self::Watch {
+                collection, query, ..
+            } => (collection.clone(), query.clone()),
+            _ => (CollectionRef::of(""), WatchQuery::default()),
+        };
+        Self::Event {
+            collection,
+            id,
+            action,
+            query,
+        }
     }
 
     /// The same filter for a superuser's question alone: asked with a token that
@@ -251,7 +302,8 @@ impl Operation {
             Self::Impersonate { .. } => OperationKind::Impersonate,
             Self::OAuth2Redirect(_) => OperationKind::OAuth2Redirect,
             Self::Realtime => OperationKind::Realtime,
-            Self::Subscribe => OperationKind::Subscribe,
+            Self::Subscribe | Self::Watch { .. } => OperationKind::Subscribe,
+            Self::Event { .. } => OperationKind::Event,
             Self::FileToken { .. } => OperationKind::FileToken,
             Self::Download { .. } => OperationKind::Download,
             Self::Superuser(_) => OperationKind::Superuser,
@@ -304,10 +356,12 @@ impl Operation {
             Self::Auth(request) => request.action.identity(),
             Self::OAuth2Redirect(_)
             | Self::Realtime
-            | Self::Subscribe
             | Self::Dashboard(_)
             | Self::AuthPage(_)
             | Self::Static(_) => Identity::Ignored,
+            // Logins begin with it, with a stale token at hand. Who asks for records is
+            // asked again: see `Watch`.
+            Self::Subscribe => Identity::IfGood,
             Self::Health { .. } => Identity::Superuser,
             Self::FileToken { .. } | Self::Impersonate { .. } | Self::Superuser(_) => {
                 Identity::Required
@@ -318,6 +372,8 @@ impl Operation {
             | Self::Update { .. }
             | Self::Delete { .. }
             | Self::Batch { .. }
+            | Self::Watch { .. }
+            | Self::Event { .. }
             | Self::Download { .. }
             | Self::Custom(_) => Identity::Optional,
         }
@@ -362,6 +418,8 @@ impl Operation {
             | Self::OAuth2Redirect(_)
             | Self::Realtime
             | Self::Subscribe
+            | Self::Watch { .. }
+            | Self::Event { .. }
             | Self::FileToken { .. }
             | Self::AuthPage(_)
             | Self::Superuser(_) => false,
@@ -385,6 +443,8 @@ impl Operation {
             | Self::OAuth2Redirect(_)
             | Self::Realtime
             | Self::Subscribe
+            | Self::Watch { .. }
+            | Self::Event { .. }
             | Self::FileToken { .. }
             | Self::Download { .. }
             | Self::Dashboard(_)

@@ -18,6 +18,7 @@ mod conditions;
 mod fetch;
 mod files;
 mod fill;
+pub(crate) mod live;
 mod locked;
 mod login;
 mod own;
@@ -117,7 +118,7 @@ async fn answer(
     trace: &mut Trace<'_>,
 ) -> Result<Response, Error> {
     let mut permitted = permit::permit(gateway, request, trace).await?;
-    if let Some(answer) = own::answer(gateway, &permitted, trace) {
+    if let Some(answer) = own::answer(gateway, &mut permitted, trace).await {
         return answer;
     }
     // A login may make an account.

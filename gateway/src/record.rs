@@ -10,6 +10,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::operation::RecordAction;
+
 /// Where an answer keeps its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -19,6 +21,8 @@ pub enum Shape {
     Record,
     /// `{token, record, meta?}`.
     Auth,
+    /// `{action, record}`.
+    Event,
 }
 
 /// An answer whose records pass through somebody's hands.
@@ -109,8 +113,11 @@ impl Records {
         let mut harvest = Harvest::default();
         match shape {
             Shape::Record => harvest.record(answer.take(), Home::Top)?,
-            Shape::Auth => {
-                let record = auth_record(&mut answer)?.take();
+            Shape::Auth | Shape::Event => {
+                let record = match shape {
+                    Shape::Event => event_record(&mut answer)?.take(),
+                    _ => auth_record(&mut answer)?.take(),
+                };
                 harvest
                     .record(record, Home::Top)
                     .map_err(|error| error.within("/record"))?;
@@ -212,7 +219,7 @@ impl Records {
         let mut kept = self.kept;
         let answer = match self.shape {
             Shape::Record => kept.pop(),
-            Shape::Auth => kept.pop().map(|record| {
+            Shape::Auth | Shape::Event => kept.pop().map(|record| {
                 if let Some(place) = answer.get_mut("record") {
                     *place = record;
                 }
@@ -296,6 +303,17 @@ fn auth_record(answer: &mut Value) -> Result<&mut Value, ShapeError> {
     let members = members(answer, &["token", "record", "meta"])?;
     if !members.get("token").is_some_and(Value::is_string) {
         return Err(error("/token", "no text"));
+    }
+    members
+        .get_mut("record")
+        .ok_or_else(|| error("/record", "missing"))
+}
+
+fn event_record(event: &mut Value) -> Result<&mut Value, ShapeError> {
+    let members = members(event, &["action", "record"])?;
+    let action = members.get("action").and_then(Value::as_str);
+    if action.and_then(RecordAction::parse).is_none() {
+        return Err(error("/action", "none that a record can meet with"));
     }
     members
         .get_mut("record")

@@ -118,7 +118,10 @@ pub enum FieldKind {
     /// Never told to anybody; written, but masked from rules.
     Password,
     /// Set by PocketBase itself; ignored when a client sends it.
-    Autodate,
+    Autodate {
+        /// Whether every update sets it, not only the create.
+        on_update: bool,
+    },
     /// Whatever PocketBase adds.
     Other,
 }
@@ -217,6 +220,21 @@ impl Collection {
                     .field(key)
                     .is_none_or(|field| field.hidden && hidden == Hidden::Untold)
         })
+    }
+
+    /// A field that everybody who sees a record sees and that every update
+    /// sets: `updated` if that is one, or else the first. Two updates within a
+    /// millisecond leave the same there.
+    #[must_use]
+    pub fn stamp(&self) -> Option<&str> {
+        let is_set = FieldKind::Autodate { on_update: true };
+        let mut stamps = self
+            .fields
+            .iter()
+            .filter(|field| !field.hidden && field.kind == is_set)
+            .map(|field| field.name.as_str());
+        let first = stamps.clone().next();
+        stamps.find(|name| *name == "updated").or(first)
     }
 
     /// Whether PocketBase asks for a token before it serves some of its files.

@@ -3,6 +3,8 @@
 
 mod accept;
 mod addresses;
+mod descriptors;
+mod lasting;
 mod reload;
 mod tls;
 
@@ -20,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+pub use descriptors::raise as raise_descriptors;
 pub use tls::TlsError;
 
 use crate::config::{Config, Environment, Server};
@@ -191,17 +194,8 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         tasks.spawn(accept::accept_plain(listener, router, stop.clone()));
     }
     let schema_interval = config.pocketbase.upstream.schema_interval;
-    tasks.spawn(reload::follow_schema(
-        Arc::clone(&gateway),
-        schema_interval,
-        stop.clone(),
-    ));
-    tasks.spawn(reload::follow_files(
-        Arc::clone(&gateway),
-        files,
-        stop.clone(),
-    ));
-    tasks.spawn(reload::follow_commands(Arc::clone(&gateway), stop.clone()));
+    let looked_after = (Arc::clone(&gateway), stop.clone());
+    look_after(&tasks, looked_after, (schema_interval, files));
     tasks.close();
     let scheme = config.server.scheme();
     tracing::info!(%scheme, %address, admin = admin_address.map(tracing::field::display), "serving");
@@ -213,6 +207,24 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         tasks,
         child: Supervised(None),
     })
+}
+
+/// Begins what goes on beside the requests.
+fn look_after(
+    tasks: &TaskTracker,
+    (gateway, stop): (Arc<Gateway>, CancellationToken),
+    (schema_interval, files): (Duration, reload::Files),
+) {
+    let of = || (Arc::clone(&gateway), stop.clone());
+    let (own, until) = of();
+    tasks.spawn(reload::follow_schema(own, schema_interval, until));
+    let (own, until) = of();
+    tasks.spawn(reload::follow_files(own, files, until));
+    let (own, until) = of();
+    tasks.spawn(reload::follow_commands(own, until));
+    let (own, until) = of();
+    tasks.spawn(pipeline::live::watch::watch(own, until));
+    tasks.spawn(pipeline::live::accounts::watch(gateway, stop));
 }
 
 /// The door for HTTP with what lies around it, innermost first.

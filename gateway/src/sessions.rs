@@ -202,6 +202,21 @@ impl Sessions {
         }
     }
 
+    /// Finds out once more whose a token is that was shown before, when no
+    /// request is behind the question.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sessions::identify`].
+    pub async fn again(
+        &self,
+        token: &Token,
+        admits: Admits,
+        schema: &Schema,
+    ) -> Result<Principal, SessionError> {
+        self.owner(token.clone(), None, admits, schema).await
+    }
+
     /// Who asks with a token that is not good, if that is a guest.
     ///
     /// # Errors
@@ -290,7 +305,7 @@ impl Sessions {
             client, file_token, ..
         } = shown;
         let by_header = match shown.login()? {
-            Some(login) => Some(self.owner(login, client, admits, schema).await?),
+            Some(login) => Some(self.owner(login, Some(client), admits, schema).await?),
             None => None,
         };
         let Some(file_token) = file_token else {
@@ -301,7 +316,7 @@ impl Sessions {
         admitted(&claims, admits, schema)?;
         let login = self.files.login(&Key::of(file_token), now);
         let login = login.ok_or(SessionError::Unknown)?;
-        let owner = self.owner(login, client, admits, schema).await?;
+        let owner = self.owner(login, Some(client), admits, schema).await?;
         if by_header.is_some_and(|other| !is_same(&other, &owner)) {
             return Err(SessionError::TwoPeople);
         }
@@ -312,20 +327,45 @@ impl Sessions {
     async fn owner(
         &self,
         token: Token,
-        client: &Client,
+        client: Option<&Client>,
         admits: Admits,
         schema: &Schema,
     ) -> Result<Principal, SessionError> {
         let claims = token::read(token.expose(), TokenKind::Auth, SystemTime::now())?;
         let collection = admitted(&claims, admits, schema)?;
         let key = Key::of(&token);
-        // Whoever asks at the same time about the same token waits for the one answer.
+        let asked = Instant::now();
+        let mut answer = self
+            .asked(&key, &token, (&claims, collection), client)
+            .await;
+        if answer.until <= asked {
+            // It was forgotten while somebody else asked: it may be older than this question.
+            answer = self
+                .asked(&key, &token, (&claims, collection), client)
+                .await;
+        }
+        match answer.said {
+            Said::Good(principal) => Ok(principal),
+            Said::Refused => Err(SessionError::Refused),
+            Said::Nothing(error) => Err(SessionError::Upstream(error)),
+        }
+    }
+
+    /// What PocketBase says of a token. Whoever asks at the same time about the same one
+    /// waits for the one answer.
+    async fn asked(
+        &self,
+        key: &Key,
+        token: &Token,
+        (claims, collection): (&Claims, &Collection),
+        client: Option<&Client>,
+    ) -> Answer {
         let now = Instant::now();
-        self.answers.remove_if(&key, |answer| answer.until <= now);
-        let answer = self.answers.get_or_insert_async(&key, async {
+        self.answers.remove_if(key, |answer| answer.until <= now);
+        let answer = self.answers.get_or_insert_async(key, async {
             let before = self.forgotten.load(Ordering::SeqCst);
-            let record = self.upstream.verify(collection, &token, client).await;
-            let mut answer = self.answer(record, &claims, collection, token);
+            let record = self.upstream.verify(collection, token, client).await;
+            let mut answer = self.answer(record, claims, collection, token.clone());
             if self.forgotten.load(Ordering::SeqCst) != before {
                 // It may be older than what it was to be forgotten for.
                 answer.until = now;
@@ -333,11 +373,7 @@ impl Sessions {
             Ok::<_, Infallible>(answer)
         });
         let Ok(answer) = answer.await;
-        match answer.said {
-            Said::Good(principal) => Ok(principal),
-            Said::Refused => Err(SessionError::Refused),
-            Said::Nothing(error) => Err(SessionError::Upstream(error)),
-        }
+        answer
     }
 
     /// Makes an answer of what PocketBase said. Only here a principal is made.

@@ -5,6 +5,7 @@
 //! unclean path) is refused whatever stands here.
 
 mod batch;
+mod headers;
 mod logins;
 mod pattern;
 mod unnamed;
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 use http::HeaderName;
 
 pub use batch::Batch;
+pub use headers::is_ours;
 pub use logins::{Logins, ProviderTokens, TakenEmail};
 pub use pattern::{CustomRoute, PathPattern, PatternError};
 pub use unnamed::{Unnamed, is_plain};

@@ -4,6 +4,7 @@
 //! for each exchange, and security events.
 
 mod decisions;
+mod live;
 mod log;
 mod mask;
 mod metrics;
@@ -15,6 +16,7 @@ mod stream;
 mod veil;
 
 pub use decisions::{Decision, Note, RuleCost, Verdict};
+pub use live::{EventOutcome, Events};
 pub use log::{Destination, Log, LogError, LogSettings};
 pub use mask::Secrets;
 pub use metrics::{

@@ -9,6 +9,7 @@ mod child;
 mod client;
 mod fingerprint;
 mod form;
+mod live;
 mod probe;
 mod read;
 mod reply;
@@ -26,6 +27,7 @@ use tokio::runtime::Handle;
 pub use addresses::{Addresses, AuthCollection, Template};
 pub use child::{Child, ChildError};
 pub use fingerprint::{Release, Unsupported, Untested, Version};
+pub use live::{ListenError, Notice, Notices, Topics, Whom};
 pub use probe::Forwarding;
 pub use read::{Found, Standing};
 pub use reply::{FileBody, Reply};
@@ -216,7 +218,8 @@ impl Upstream {
         }
     }
 
-    /// Asks PocketBase whether a token is good. None: it is not.
+    /// Asks PocketBase whether a token is good. None: it is not. Where PocketBase
+    /// limits rates, it is the client that is counted, or without one the gateway.
     ///
     /// # Errors
     ///
@@ -225,7 +228,7 @@ impl Upstream {
         &self,
         collection: &Collection,
         token: &Token,
-        client: &exchange::Client,
+        client: Option<&exchange::Client>,
     ) -> Result<Option<Value>, UpstreamError> {
         self.fingerprint.check()?;
         let request = Outgoing {
@@ -233,8 +236,7 @@ impl Upstream {
             path_and_query: format!("/api/collections/{}/auth-refresh", collection.name),
             body: client::Written::default(),
             token: Some(token.clone()),
-            // Where PocketBase limits rates, it is the client that is counted.
-            client: Some(client),
+            client,
         };
         let (status, body) = self.client.json(request).await?;
         match status {

@@ -87,9 +87,9 @@ operations! {
     FileToken = "file-token",
     /// Download a file of a record.
     Download = "download",
-    /// Subscribe to changes.
+    /// Subscribe to what becomes of a collection's records, or of one of them.
     Subscribe = "subscribe",
-    /// A change on its way to a subscriber.
+    /// A change on its way to those who subscribed alike.
     Event = "event",
 }
 

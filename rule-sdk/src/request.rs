@@ -136,8 +136,9 @@ impl Request {
         Ok(self.0.stored()?.map(Document))
     }
 
-    /// Narrows a list to the records that match a filter as well as the client's own. For
-    /// [`Operation::List`], in `before`.
+    /// Narrows a list, or what somebody is told who subscribes, to the records that match a
+    /// filter as well as the client's own. For [`Operation::List`] and [`Operation::Subscribe`],
+    /// in `before`.
     ///
     /// Values come in by name and are bound, never pasted:
     ///

@@ -25,7 +25,8 @@ pub trait Rule: Sized + 'static {
     /// What the rule, so configured, is for.
     fn manifest(&self) -> Manifest;
 
-    /// A request is about to go to PocketBase. It may be refused, its body edited, a list narrowed.
+    /// A request is about to go to PocketBase. It may be refused, its body edited, a list or a subscription
+    /// narrowed.
     ///
     /// # Errors
     ///

@@ -19,7 +19,7 @@ impl Rule for Obedient {
 
     fn manifest(&self) -> Manifest {
         Manifest::hooks([Hook::Before, Hook::Reveal, Hook::After])
-            .operations([Operation::List, Operation::Create, Operation::Update])
+            .operations([Operation::List, Operation::Subscribe, Operation::Create, Operation::Update])
             .collections(["posts"])
             .removes("posts", "secret")
     }
@@ -100,6 +100,10 @@ fn a_list_is_narrowed_with_bound_values() {
         parameters: vec![("me".to_owned(), Value::from("ada"))],
     };
     assert_eq!(request.narrowed(), [narrowed]);
+
+    let request = TestRequest::new(Operation::Subscribe, "posts").with_header("do", "narrow");
+    rule().before(&request).unwrap();
+    assert_eq!(request.narrowed().len(), 1);
 
     let request = TestRequest::list("posts").with_header("do", "narrow unbound");
     assert_eq!(rule().before(&request).unwrap_err().code, "rule_fault");

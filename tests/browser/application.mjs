@@ -72,7 +72,7 @@ export async function streams(expected) {
   if (!METRICS_URL) return;
   await eventually(`${expected} streams`, async () => {
     const metrics = await fetch(METRICS_URL, { headers: { Authorization: `Bearer ${ADMIN_KEY}` } });
-    const [, count] = /^hapta_login_streams (\d+)$/m.exec(await metrics.text());
+    const [, count] = /^hapta_streams (\d+)$/m.exec(await metrics.text());
     return Number(count) === expected;
   });
 }

@@ -25,7 +25,12 @@ pub struct Event {
     pub name: String,
     /// Its lines, joined.
     pub data: String,
+    /// After how many milliseconds to come back when the stream ends, where the server says so.
+    pub retry: Option<u64>,
 }
+
+/// What says that a stream is alive and nothing else.
+const COMMENT: &[u8] = b":\n";
 
 impl EventStream {
     pub(crate) fn new(headers: http::HeaderMap, body: Incoming) -> Self {
@@ -48,6 +53,24 @@ impl EventStream {
             .expect("an event, or the end")
     }
 
+    /// Waits for a comment, before which no event comes.
+    ///
+    /// # Panics
+    ///
+    /// When nothing comes within [`PATIENCE`], or another thing.
+    pub async fn comment(&mut self) {
+        let comment = async {
+            while self.rest.len() < COMMENT.len() {
+                self.read().await.expect("a comment, not the end");
+            }
+        };
+        tokio::time::timeout(PATIENCE, comment)
+            .await
+            .expect("a comment");
+        let comment: Vec<u8> = self.rest.drain(..COMMENT.len()).collect();
+        assert_eq!(comment, COMMENT, "before {:?}", self.rest);
+    }
+
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.take() {
@@ -56,10 +79,15 @@ impl EventStream {
                 }
                 continue;
             }
-            let frame = self.body.frame().await?.ok()?;
-            let data: Bytes = frame.into_data().expect("data and no trailers");
-            self.rest.extend_from_slice(&data);
+            self.read().await?;
         }
+    }
+
+    async fn read(&mut self) -> Option<()> {
+        let frame = self.body.frame().await?.ok()?;
+        let data: Bytes = frame.into_data().expect("data and no trailers");
+        self.rest.extend_from_slice(&data);
+        Some(())
     }
 
     /// Takes what stands before the first empty line.
@@ -73,6 +101,7 @@ impl EventStream {
                 "id" => value.clone_into(&mut event.id),
                 "event" => value.clone_into(&mut event.name),
                 "data" => event.data.push_str(value),
+                "retry" => event.retry = Some(value.parse().expect("milliseconds")),
                 // A comment, or the empty line.
                 "" => {}
                 other => panic!("an event has no field {other}"),

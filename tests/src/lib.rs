@@ -10,7 +10,7 @@
 //! demo's data in some 30 ms; [`RecordingProxy`] tells what reached it;
 //! [`StubUpstream`] stalls, cuts and lies; [`Program`] is the command in a process
 //! of its own; [`Browser`] runs what looks at pages. People and posts are in [`demo`], collections
-//! with files in [`albums`]; a [`Form`] brings such files.
+//! with files in [`albums`], and a [`Form`] brings such files; collections to watch, and who listens, in [`live`].
 //!
 //! For logging in there is more: [`Mailbox`] is where PocketBase's mails arrive, [`Provider`] an OIDC
 //! provider with the browser to log in there, and [`WaysIn`] tells a PocketBase of both. They are programs
@@ -37,6 +37,8 @@ mod events;
 mod eventually;
 mod form;
 mod gateway;
+mod held;
+pub mod live;
 mod mailbox;
 mod node;
 mod pocketbase;
@@ -56,6 +58,7 @@ pub use events::{Event, EventStream};
 pub use eventually::{PATIENCE, eventually};
 pub use form::Form;
 pub use gateway::{ADMIN_KEY, TestGateway};
+pub use held::Held;
 pub use mailbox::{Mail, Mailbox};
 pub use pocketbase::{
     PocketBase, binary as pocketbase_binary, free_address, since, version as pocketbase_version,

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -52,7 +55,13 @@ struct Shared {
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
     seen: Mutex<Vec<Seen>>,
     holds: Mutex<Vec<(String, watch::Receiver<()>)>>,
+    /// Streams of events that are passed on at this moment.
+    streams: AtomicUsize,
+    cut: watch::Sender<()>,
 }
+
+/// A stream under way, counted as long as this is kept.
+struct Streaming(Arc<Shared>);
 
 impl RecordingProxy {
     /// A proxy before this address.
@@ -67,6 +76,8 @@ impl RecordingProxy {
             http,
             seen: Mutex::default(),
             holds: Mutex::default(),
+            streams: AtomicUsize::new(0),
+            cut: watch::Sender::new(()),
         });
         let mut serving = JoinSet::new();
         serving.spawn(serve(listener, shared.clone()));
@@ -106,6 +117,17 @@ impl RecordingProxy {
         Hold { _open: open }
     }
 
+    /// How many streams of events are passed on at this moment.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.shared.streams.load(Ordering::Relaxed)
+    }
+
+    /// Ends every connection, as a network would; new ones may come at once.
+    pub fn cut(&self) {
+        self.shared.cut.send_replace(());
+    }
+
     /// Waits until a request whose target contains this has arrived.
     pub async fn arrived(&self, part_of_target: &str) -> Seen {
         let find = async || {
@@ -137,7 +159,10 @@ impl Shared {
     }
 
     /// An error closes the client's connection, as PocketBase's going away would.
-    async fn pass(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    async fn pass(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<BoxBody<Bytes, hyper::Error>>> {
         let (mut head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let target = head.uri.to_string();
@@ -161,8 +186,18 @@ impl Shared {
             .request(Request::from_parts(head, Full::new(body)))
             .await;
         let (head, body) = response.map_err(io::Error::other)?.into_parts();
+        let kind = head.headers.get(CONTENT_TYPE);
+        if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+            let streaming = Streaming::of(self);
+            let body = body.map_frame(move |frame| {
+                let _as_long_as = &streaming;
+                frame
+            });
+            return Ok(Response::from_parts(head, body.boxed()));
+        }
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        Ok(Response::from_parts(head, Full::new(body)))
+        let body = Full::new(body).map_err(|never| match never {});
+        Ok(Response::from_parts(head, body.boxed()))
     }
 
     async fn wait_for(&self, target: &str) {
@@ -181,6 +216,19 @@ impl Shared {
     }
 }
 
+impl Streaming {
+    fn of(shared: Arc<Shared>) -> Self {
+        shared.streams.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -189,12 +237,16 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    let mut cut = shared.cut.subscribe();
     let answer = service_fn(|request| {
         let shared = shared.clone();
         async move { shared.pass(request).await }
     });
-    // An error here is the client's hanging up.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), answer)
-        .await;
+    let serving =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+    tokio::select! {
+        // An error here is the client's hanging up.
+        _ = serving => {}
+        _ = cut.changed() => {}
+    }
 }

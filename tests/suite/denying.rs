@@ -233,7 +233,7 @@ async fn a_configuration_that_can_not_be_read_does_not_stop_a_deny() {
 }
 
 /// Runs `hapta deny`, which must succeed and say that it is in effect.
-async fn deny(gateway: &TestGateway, arguments: &[&str]) -> Ended {
+pub(crate) async fn deny(gateway: &TestGateway, arguments: &[&str]) -> Ended {
     let ended = run(gateway, arguments).await;
     assert_eq!(ended.status, Some(0), "{}", ended.output);
     assert!(

@@ -62,6 +62,10 @@ mod guests;
 mod instances;
 /// The limits of rules, each at its edge.
 mod limits;
+/// Records as they change, for whoever watches.
+mod live;
+/// PocketBase's event streams, as the gateway itself opens and reads them.
+mod live_wire;
 /// Files that are no rules, by the thousand.
 mod loader;
 /// What the calls of rules come to, as metrics.
@@ -90,6 +94,8 @@ mod serve;
 mod spellings;
 /// The bounds of uploads, and that nothing is left of those that end early.
 mod spool;
+/// Event streams: their bounds, their ends, and what is left of them.
+mod streams;
 /// Which calls carry the gateway's own credential.
 mod superuser_credential;
 /// Superusers: where they are served, and who judges them.
@@ -102,6 +108,8 @@ mod tidy;
 mod tls;
 /// What a rule is told of a request, and what never.
 mod told;
+/// Topics of a subscription: what PocketBase makes of them, and what the gateway lets by.
+mod topics;
 /// Files on their way in: what PocketBase makes of them, and what the gateway lets by.
 mod uploads;
 /// One value, many spellings: what PocketBase stores of them, and what a rule sees.

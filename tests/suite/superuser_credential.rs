@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hapta_tests::demo::{ALICE, POST_OF_ALICE, POST_OF_BOB, record, records};
-use hapta_tests::{Seen, Setup, Stage};
+use hapta_tests::live::{Listener, QUIET};
+use hapta_tests::{PocketBase, Seen, Setup, Stage, eventually};
 use serde_json::{Value, json};
 
 /// The start-up's questions: the collections, whether PocketBase believes the forwarding
@@ -70,6 +71,101 @@ async fn a_rule_that_asks_for_the_stored_record_adds_that_and_nothing_more() {
         );
     }
     assert!(asked > 0, "the rule asks for what is stored");
+}
+
+#[tokio::test]
+async fn watching_takes_it_for_the_accounts_of_those_who_listen_and_nothing_more() {
+    let stage = Stage::open().await;
+    let users = id_of(&stage, "users").await;
+    let guest = Listener::to(&stage.guest(), &["posts/*"]).await;
+    write(&stage).await;
+    assert!(listens(&stage).is_empty(), "a guest has no account");
+    let mut alice = Listener::to(&stage.log_in("alice").await, &["posts/*", "users/*"]).await;
+    let accounts = [vec![format!("{users}/*")]];
+    assert_eq!(listens(&stage), accounts);
+    let _bob = Listener::to(&stage.log_in("bob").await, &["comments/*"]).await;
+    write(&stage).await;
+    assert_eq!(listens(&stage), accounts, "one is for all");
+    drop(guest);
+    // A connection that takes the place of another is no other.
+    stage.proxy.cut();
+    alice.resync().await;
+    let again = async || (listens(&stage).len() == 2).then_some(());
+    eventually("accounts are watched again", again).await;
+    assert_eq!(listens(&stage)[1..], accounts);
+}
+
+#[tokio::test]
+async fn a_feed_takes_it_for_the_collections_that_are_watched_too() {
+    let pocketbase = PocketBase::start().await;
+    let feed = |gateway: Setup| {
+        let gateway = gateway.open("users").open("posts").open("comments");
+        gateway.also("[live]\nmode = \"feed\"")
+    };
+    let stage = Stage::before(pocketbase, feed).await;
+    let (users, posts) = (id_of(&stage, "users").await, id_of(&stage, "posts").await);
+    let _guest = Listener::to(&stage.guest(), &["posts/*"]).await;
+    let _one = Listener::to(&stage.guest(), &["POSTS/abc"]).await;
+    let watched = vec![format!("{posts}/*")];
+    assert_eq!(listens(&stage), std::slice::from_ref(&watched));
+    let _alice = Listener::to(&stage.log_in("alice").await, &["posts/*"]).await;
+    write(&stage).await;
+    let accounts = vec![format!("{users}/*")];
+    assert_eq!(listens(&stage), [watched, accounts]);
+}
+
+/// What the gateway itself listens to, by each question in turn; it asks nothing else beside the start-up's.
+#[track_caller]
+fn listens(stage: &Stage) -> Vec<Vec<String>> {
+    let seen = stage.proxy.seen();
+    let opened = seen.iter().filter(|seen| path(seen) == "GET /api/realtime");
+    for seen in opened {
+        assert_eq!(seen.header("Authorization"), None);
+    }
+    let mut listens = Vec::new();
+    for seen in as_superuser(stage) {
+        if seen.line() == "POST /api/realtime" {
+            let body: Value = serde_json::from_slice(&seen.body).expect("JSON");
+            let topics = body["subscriptions"].clone();
+            listens.push(serde_json::from_value(topics).expect("a list of topics"));
+        } else {
+            assert!(AT_START.contains(&path(&seen).as_str()), "{}", seen.line());
+        }
+    }
+    listens
+}
+
+/// Writes past the gateway, fast enough that what comes is to be looked up.
+async fn write(stage: &Stage) {
+    let superuser = stage.pocketbase.superuser().await;
+    let post = json!({ "title": "New", "author": ALICE, "status": "published" });
+    let made = superuser
+        .post(&records("posts"))
+        .json(&post)
+        .await
+        .expect(200);
+    let target = record("posts", made["id"].as_str().expect("an id"));
+    for round in 0..5 {
+        let title = json!({ "title": round.to_string() });
+        superuser.patch(&target).json(&title).await.expect(200);
+    }
+    superuser.delete(&target).await.expect(204);
+    let bio = json!({ "bio": "Hello." });
+    superuser
+        .patch(&record("users", ALICE))
+        .json(&bio)
+        .await
+        .expect(200);
+    tokio::time::sleep(QUIET).await;
+}
+
+async fn id_of(stage: &Stage, collection: &str) -> String {
+    let superuser = stage.pocketbase.superuser().await;
+    let call = superuser.get(&format!("/api/collections/{collection}"));
+    call.await.expect(200)["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
 }
 
 /// Every operation there is, allowed and refused, by a guest and by alice.

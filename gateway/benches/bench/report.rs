@@ -2,7 +2,8 @@
 //!
 //! A row is a number with its unit; where the project has an aim for it, the
 //! row says so, and whether it holds. Values are medians unless the name says
-//! otherwise. `target/bench/bench.json`, or `bench-rules.json`, is the array of the rows.
+//! otherwise. `target/bench/bench.json`, `bench-rules.json` or `bench-sockets.json` is the
+//! array of the rows.
 
 use std::fmt::Write;
 use std::path::Path;

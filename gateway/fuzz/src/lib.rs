@@ -14,15 +14,24 @@ mod source {
     pub mod record;
     pub mod schema;
     pub mod surface;
+
+    /// Of the way to PocketBase, what reads its event streams.
+    #[path = "upstream/live"]
+    pub(crate) mod live {
+        pub(crate) mod frames;
+        pub(crate) mod notice;
+    }
 }
 
 pub use source::{exchange, filter, operation, principal, record, schema, surface};
 
 use exchange::batch::{self, RawPart};
 use http::{HeaderName, Method};
-use operation::{CollectionRef, Operation, Part};
+use operation::{CollectionRef, LONGEST_TOPIC, Operation, Part, Topic};
 use serde_json::Value;
-use surface::{Batch, Mode, PathPattern, Surface};
+use source::live::frames::{FrameError, Frames};
+use source::live::notice::{self, Notice};
+use surface::{Batch, Compat, Mode, PathPattern, Surface};
 
 /// Asserts that the parts of a batch are refused, or are writes of one record that
 /// have one spelling, and what PocketBase is sent of them has no second reading.
@@ -74,6 +83,53 @@ fn assert_part(part: Part, surface: &Surface) {
     let again = Part::parse(method.as_str(), &line, surface);
     let again = again.map(|part| part.operation);
     assert_eq!(again, Ok(without_fields(operation)), "{line}");
+}
+
+/// Asserts that a topic is refused, or can't end a line of a stream and has one
+/// spelling for PocketBase.
+///
+/// # Panics
+///
+/// When it has another.
+pub fn assert_topic(text: &str) {
+    let named = Compat {
+        query: ["tenant".to_owned()].into(),
+        headers: vec![HeaderName::from_static("x-tenant")],
+        ..Compat::default()
+    };
+    for (mode, compat) in [
+        (Mode::Enforce, Compat::default()),
+        (Mode::Enforce, named),
+        (Mode::Observe, Compat::default()),
+    ] {
+        let surface = Surface {
+            compat,
+            mode,
+            ..Surface::default()
+        };
+        let Ok(topic) = Topic::parse(text, &surface) else {
+            continue;
+        };
+        assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text:?}");
+        let Topic::Records { operation, .. } = topic else {
+            continue;
+        };
+        let name = operation.collection().map(CollectionRef::as_str);
+        let upstream = operation.upstream_topic(name.unwrap_or_default());
+        let upstream = upstream.expect("a topic of records");
+        assert!(upstream.bytes().all(|byte| byte.is_ascii_graphic()));
+        // What is too long for PocketBase is refused once rules have narrowed it.
+        if upstream.len() <= LONGEST_TOPIC {
+            let again = Topic::parse(&upstream, &surface);
+            let Ok(Topic::Records {
+                operation: again, ..
+            }) = again
+            else {
+                panic!("{upstream} reads as {again:?}");
+            };
+            assert_eq!(again, without_fields(operation), "{upstream}");
+        }
+    }
 }
 
 /// Asserts that a request line is refused or has one spelling, where little is
@@ -152,6 +208,7 @@ fn without_fields(mut operation: Operation) -> Operation {
         | Operation::Batch { query }
         | Operation::FileToken { query }
         | Operation::Impersonate { query, .. } => query.fields = None,
+        Operation::Watch { query, .. } => query.fields = None,
         Operation::Auth(request) => {
             request.query.fields = None;
             request.mfa_id = None;
@@ -159,4 +216,56 @@ fn without_fields(mut operation: Operation) -> Operation {
         _ => {}
     }
     operation
+}
+
+/// The events of a stream, each its id, its name and its data, and how it ended.
+type Told = (Vec<(String, String, Vec<u8>)>, Option<FrameError>);
+
+/// Asserts that an event stream tells the same however it is cut, and that what
+/// is taken of it keeps to its bounds.
+///
+/// # Panics
+///
+/// When it does not.
+pub fn assert_events(stream: &[u8]) {
+    let whole = events([stream]);
+    // The first bytes say where it is cut.
+    let mut rest = stream;
+    let mut parts = Vec::new();
+    for length in stream.iter().take(16) {
+        let (part, after) = rest.split_at(usize::from(*length).min(rest.len()));
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    assert_eq!(events(parts), whole);
+    assert_eq!(events(stream.chunks(1)), whole);
+}
+
+/// What is told of a stream that comes in these parts.
+fn events<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Told {
+    const BOUND: usize = 1024;
+    let mut frames = Frames::new(BOUND);
+    let mut told = Vec::new();
+    for part in parts {
+        frames.push(part);
+        loop {
+            let frame = match frames.take() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => return (told, Some(error)),
+            };
+            let size = frame.id.len() + frame.name.len() + frame.data.len();
+            assert!(size < BOUND, "{size}");
+            if let Ok(client_id) = notice::client_id(&frame) {
+                assert_eq!(client_id.expose(), frame.id);
+            }
+            if let Ok(notice) = Notice::read(&frame, &frame.id) {
+                assert_eq!(notice.topic, frame.name);
+                assert!(notice.record["id"].is_string(), "{notice:?}");
+            }
+            told.push((frame.id, frame.name, frame.data.to_vec()));
+        }
+    }
+    (told, None)
 }

@@ -20,6 +20,7 @@ pub(super) fn run(file: ConfigFile) -> anyhow::Result<()> {
             "JWT_SECRET is set; PocketBase's own tokens are passed through, so nothing is signed with it yet"
         );
     }
+    server::raise_descriptors(config.server.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.server.worker_threads)
         .thread_name("hapta-worker")

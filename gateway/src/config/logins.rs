@@ -1,15 +1,11 @@
-//! `[logins]` → what logins tell, where they lead, and how many of those at a
-//! provider may be under way.
+//! `[logins]` → what logins tell, where they lead, and how long those at a provider
+//! may be under way.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{ConfigError, few, invalid, raw, within};
-use crate::realtime::Settings;
+use super::{ConfigError, few, invalid, raw};
 use crate::surface::{Logins, ProviderTokens, TakenEmail};
-
-/// How many may be allowed: each is a connection.
-const PENDING: RangeInclusive<usize> = 1..=1_000_000;
 
 /// Within less nobody can log in; after more nobody is coming back.
 const PENDING_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
@@ -40,22 +36,12 @@ pub(super) fn resolve(raw: raw::Logins) -> Result<Logins, ConfigError> {
     })
 }
 
-pub(super) fn pending(raw: &raw::Logins) -> Result<Settings, ConfigError> {
-    for (key, value) in [
-        ("logins.pending", raw.pending),
-        ("logins.pending_per_address", raw.pending_per_address),
-    ] {
-        within(key, value, &PENDING)?;
+pub(super) fn pending_for(raw: &raw::Logins) -> Result<Duration, ConfigError> {
+    if PENDING_FOR.contains(&raw.pending_for) {
+        return Ok(raw.pending_for);
     }
-    if !PENDING_FOR.contains(&raw.pending_for) {
-        return Err(invalid(
-            "logins.pending_for",
-            "must be from \"1s\" to \"1h\"",
-        ));
-    }
-    Ok(Settings {
-        pending: raw.pending,
-        pending_per_address: raw.pending_per_address,
-        pending_for: raw.pending_for,
-    })
+    Err(invalid(
+        "logins.pending_for",
+        "must be from \"1s\" to \"1h\"",
+    ))
 }

@@ -1,6 +1,8 @@
 //! `hapta.toml` as it is written. The comments here are for readers of the
 //! code; `hapta.example.toml` has every key with its explanation.
 
+mod live;
+mod log;
 mod logins;
 mod uploads;
 mod writes;
@@ -13,6 +15,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+pub(super) use live::{Live, LiveMode};
+pub(super) use log::{Log, Telling};
 pub(super) use logins::{Logins, ProviderTokens, TakenEmail};
 pub(super) use uploads::Uploads;
 pub(super) use writes::{Batch, Writes};
@@ -33,6 +37,8 @@ pub(super) struct File {
     pub(super) sessions: Sessions,
     #[serde(default)]
     pub(super) logins: Logins,
+    #[serde(default)]
+    pub(super) live: Live,
     #[serde(default)]
     pub(super) uploads: Uploads,
     #[serde(default)]
@@ -340,42 +346,6 @@ pub(super) enum Mode {
     #[default]
     Enforce,
     Observe,
-}
-
-/// `[log]`: the decision log and the security events.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Log {
-    pub(super) decisions: PathBuf,
-    pub(super) security: PathBuf,
-    pub(super) rotate: ByteSize,
-    pub(super) keep: usize,
-    pub(super) queue: usize,
-    pub(super) address: Telling,
-    pub(super) principal: Telling,
-}
-
-/// `"tell"`, `"hash"` or `"omit"`.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Telling {
-    Tell,
-    Hash,
-    Omit,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            decisions: "stdout".into(),
-            security: "stdout".into(),
-            rotate: ByteSize::mib(64),
-            keep: 5,
-            queue: 10_000,
-            address: Telling::Tell,
-            principal: Telling::Tell,
-        }
-    }
 }
 
 impl Default for Expand {

@@ -6,35 +6,9 @@ use http::HeaderName;
 use super::{ConfigError, few, invalid, raw, within};
 use crate::operation::{ExpandBounds, Route};
 use crate::sessions::BadToken;
-use crate::surface::{Batch, Compat, CustomRoute, Logins, Mode, PathPattern, Surface, is_plain};
-
-/// Headers that the gateway writes itself, or that say who asks.
-const OURS: [&str; 14] = [
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "host",
-    "connection",
-    "content-length",
-    "content-type",
-    "content-encoding",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "expect",
-    "forwarded",
-];
-
-/// Prefixes of headers that tell PocketBase the client's address.
-const FORWARDING: [&str; 6] = [
-    "x-forwarded-",
-    "x-real-ip",
-    "cf-",
-    "fly-",
-    "true-client-ip",
-    "sec-websocket-",
-];
+use crate::surface::{
+    Batch, Compat, CustomRoute, Logins, Mode, PathPattern, Surface, is_ours, is_plain,
+};
 
 pub(super) fn resolve(
     compat: &raw::Compat,
@@ -136,11 +110,7 @@ fn query(text: &str) -> Result<String, String> {
 
 fn header(text: &str) -> Result<HeaderName, String> {
     let name = HeaderName::try_from(text).map_err(|error| error.to_string())?;
-    let is_ours = OURS.contains(&name.as_str())
-        || FORWARDING
-            .iter()
-            .any(|prefix| name.as_str().starts_with(prefix));
-    if is_ours {
+    if is_ours(&name) {
         return Err("this header is the gateway's own to write, or to keep".to_owned());
     }
     Ok(name)

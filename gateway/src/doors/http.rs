@@ -17,6 +17,10 @@ use super::rest;
 use crate::gateway::Gateway;
 use crate::pipeline::{self, ResponseBody};
 
+/// Marks an answer that may last for hours, with little to send. It goes with its connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lasts;
+
 /// The longest wait for the next part of a file.
 const FILE_IDLE: Duration = Duration::from_secs(30);
 
@@ -66,6 +70,7 @@ fn address(ip: IpAddr) -> IpAddr {
 
 /// An answer as hyper sends it.
 pub(crate) fn write(response: pipeline::Response, asked_by: &Method) -> Response<Body> {
+    let lasts = matches!(response.body, ResponseBody::Events(_)) && asked_by != Method::HEAD;
     let body = match response.body {
         ResponseBody::Empty => Body::empty(),
         // Its length is told all the same: hyper counts what it does not send.
@@ -85,5 +90,8 @@ pub(crate) fn write(response: pipeline::Response, asked_by: &Method) -> Response
     let mut written = Response::new(body);
     *written.status_mut() = response.status;
     *written.headers_mut() = response.headers;
+    if lasts {
+        written.extensions_mut().insert(Lasts);
+    }
     written
 }

@@ -83,6 +83,36 @@ pub(super) fn part(index: usize, told: Told) -> Told {
     }
 }
 
+/// The refusal of a topic: told like that of any request, and of which topic it is.
+pub(super) fn topic(topic: &str, mut told: Told) -> Told {
+    if told.status.is_server_error() {
+        return told;
+    }
+    let reason = json!({
+        "code": told.code,
+        "message": told.body.get("message"),
+        "topic": topic,
+    });
+    if let Some(Value::Object(data)) = told.body.get_mut("data") {
+        data.insert("subscriptions".to_owned(), reason);
+    }
+    told
+}
+
+/// A topic as it is told: a bounded text in which nothing ends a line.
+pub(crate) fn harmless(topic: &str) -> String {
+    let escape = |c: char| match c {
+        ' '..='~' => c.to_string(),
+        c => c.escape_default().to_string(),
+    };
+    cut(&topic.chars().take(ECHOED).map(escape).collect::<String>())
+}
+
+/// What of a topic is in the log: its options may be anybody's secrets.
+pub(super) fn place(topic: &str) -> &str {
+    topic.split_once('?').map_or(topic, |(place, _)| place)
+}
+
 /// How PocketBase tells that a batch has no parts, or too many.
 pub(super) fn batch(error: &BatchError) -> Option<Told> {
     let problem = match error {

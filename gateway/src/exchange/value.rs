@@ -42,7 +42,7 @@ pub(super) fn normalise(kind: &FieldKind, value: Value) -> Result<Value, &'stati
         }
         FieldKind::Json => json_value(value),
         FieldKind::GeoPoint => place(&value),
-        FieldKind::Autodate => Ok(value),
+        FieldKind::Autodate { .. } => Ok(value),
         FieldKind::Other => unknown(value),
     }
 }

@@ -171,7 +171,7 @@ fn kind<'a>(key: &str, collection: &'a Collection) -> Result<Option<&'a FieldKin
         key: key.to_owned(),
     })?;
     match &field.kind {
-        FieldKind::Autodate => Ok(None),
+        FieldKind::Autodate { .. } => Ok(None),
         kind if takes(kind, modifier) => Ok(Some(kind)),
         _ => Err(WriteError::Modifier {
             key: key.to_owned(),
@@ -240,7 +240,7 @@ mod tests {
                         multiple: true,
                     },
                 ),
-                field("created", FieldKind::Autodate),
+                field("created", FieldKind::Autodate { on_update: false }),
             ],
         }
     }

@@ -8,8 +8,14 @@ use super::alarm::{Seen, Verdict};
 use super::{Gateway, now_ms};
 use crate::deny::Denies;
 use crate::state::{CONTROL, Control, Refused, Report, ReportedRule};
+use crate::telemetry::EventOutcome;
 
 impl Gateway {
+    /// Counts what became of an event of a record.
+    pub(crate) fn count_event(&self, outcome: EventOutcome) {
+        self.metrics.events.count(outcome);
+    }
+
     /// What is closed now.
     pub(crate) fn denies(&self) -> arc_swap::Guard<Arc<Denies>> {
         self.keeping.denies()

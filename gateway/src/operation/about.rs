@@ -27,11 +27,13 @@ impl Operation {
             | Self::Update { collection, .. }
             | Self::Delete { collection, .. }
             | Self::Impersonate { collection, .. }
+            | Self::Watch { collection, .. }
+            | Self::Event { collection, .. }
             | Self::Download { collection, .. } => Some(collection),
         }
     }
 
-    /// The record it is about, if its path names one.
+    /// The record it is about, if it names one.
     #[must_use]
     pub fn record_id(&self) -> Option<&RecordId> {
         match self {
@@ -39,7 +41,9 @@ impl Operation {
             | Self::Update { id, .. }
             | Self::Delete { id, .. }
             | Self::Impersonate { id, .. }
+            | Self::Event { id, .. }
             | Self::Download { id, .. } => Some(id),
+            Self::Watch { id, .. } => id.as_ref(),
             Self::Health { .. }
             | Self::List { .. }
             | Self::Create { .. }
@@ -62,6 +66,7 @@ impl Operation {
     pub fn fields(&self) -> Option<&Fields> {
         match self {
             Self::List { query, .. } => query.fields.as_ref(),
+            Self::Watch { query, .. } | Self::Event { query, .. } => query.fields.as_ref(),
             Self::Health { query }
             | Self::View { query, .. }
             | Self::Create { query, .. }
@@ -88,6 +93,7 @@ impl Operation {
     pub fn expand(&self) -> Option<&Expand> {
         match self {
             Self::List { query, .. } => Some(&query.expand),
+            Self::Watch { query, .. } | Self::Event { query, .. } => Some(&query.expand),
             Self::View { query, .. }
             | Self::Create { query, .. }
             | Self::Update { query, .. }
@@ -114,6 +120,7 @@ impl Operation {
     pub fn also(&self) -> &[(String, String)] {
         match self {
             Self::List { query, .. } => &query.also,
+            Self::Watch { query, .. } | Self::Event { query, .. } => &query.also,
             Self::Health { query }
             | Self::View { query, .. }
             | Self::Create { query, .. }

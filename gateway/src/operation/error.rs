@@ -38,6 +38,17 @@ pub enum OperationError {
     /// A query string that can't be split into pairs without doubt.
     #[error("the query string is refused: {0}")]
     QueryString(&'static str),
+    /// A topic of a subscription in a spelling that PocketBase might read differently.
+    #[error("the topic is refused: {0}")]
+    Topic(&'static str),
+    /// One of the options of a topic.
+    #[error("the option \"{key}\" is refused: {problem}")]
+    Option {
+        /// Its name, decoded.
+        key: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A filter that PocketBase would not read as it was meant.
     #[error("the filter is refused: {0}")]
     Filter(#[from] FilterError),

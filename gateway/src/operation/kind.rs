@@ -56,6 +56,8 @@ pub enum OperationKind {
     Realtime,
     /// What a stream is to tell.
     Subscribe,
+    /// What became of a record, on its way to who subscribed.
+    Event,
     /// A token for files that not everybody may see.
     FileToken,
     /// A file of a record.
@@ -101,6 +103,7 @@ impl OperationKind {
             Self::OAuth2Redirect => "oauth2Redirect",
             Self::Realtime => "realtime",
             Self::Subscribe => "subscribe",
+            Self::Event => "event",
             Self::FileToken => "fileToken",
             Self::Download => "download",
             Self::Health => "health",

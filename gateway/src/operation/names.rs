@@ -51,6 +51,13 @@ impl RecordId {
         (clean && fits(id)).then(|| Self(id.to_owned()))
     }
 
+    /// Whether it stands wherever it is written as it is, and needs no escape.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        self.0.bytes().all(is_plain)
+    }
+
     /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -62,7 +62,7 @@ impl Part {
                 problem: "in a batch PocketBase would take it for a field",
             });
         }
-        if !operation.record_id().is_none_or(is_plain) {
+        if !operation.record_id().is_none_or(RecordId::is_plain) {
             return Err(ID);
         }
         Ok(Self {
@@ -78,7 +78,7 @@ impl Part {
     /// An id that can't stand in the address of a part.
     pub fn update(upsert: &Operation, id: &RecordId) -> Result<Operation, OperationError> {
         match upsert {
-            Operation::Create { collection, query } if is_plain(id) => Ok(Operation::Update {
+            Operation::Create { collection, query } if id.is_plain() => Ok(Operation::Update {
                 collection: collection.clone(),
                 id: id.clone(),
                 query: query.clone(),
@@ -90,12 +90,6 @@ impl Part {
 
 const ID: OperationError =
     OperationError::Path("a record's id in a batch has only letters, digits, - and _");
-
-/// Whether the id stands in a path as it is.
-fn is_plain(id: &RecordId) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    id.as_str().bytes().all(is_plain)
-}
 
 #[cfg(test)]
 mod tests {

@@ -53,6 +53,22 @@ pub struct RecordQuery {
     pub also: Vec<(String, String)>,
 }
 
+/// What may be asked of what becomes of records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WatchQuery {
+    /// Of which of them; none for all that the collection's rule lets through.
+    pub filter: Option<Filter>,
+    /// The relations to send along.
+    pub expand: Expand,
+    /// What the client wants of each record, for the gateway alone.
+    pub fields: Option<Fields>,
+    /// Parameters that the configuration lets in, in the order of their names.
+    pub also: Vec<(String, String)>,
+    /// Headers that the configuration lets in, by their names in lower case and in
+    /// that order.
+    pub headers: Vec<(String, String)>,
+}
+
 /// What may be asked of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DownloadQuery {
@@ -107,10 +123,7 @@ impl ListQuery {
             sort: pairs
                 .take("sort")
                 .map_or(Ok(Sort::default()), |sort| Sort::parse(&sort))?,
-            filter: pairs
-                .take("filter")
-                .map(|filter| Filter::parse(&filter))
-                .transpose()?,
+            filter: pairs.take_filter()?,
             skip_total: pairs.take_flag("skipTotal")?,
             expand: pairs.take_expand()?,
             fields: pairs.take_fields()?,
@@ -126,6 +139,21 @@ impl RecordQuery {
             expand: pairs.take_expand()?,
             fields: pairs.take_fields()?,
             also: pairs.take_also(),
+        })
+    }
+}
+
+impl WatchQuery {
+    /// All but the headers, which are in no query.
+    pub(super) fn take(pairs: &mut Pairs) -> Result<Self, OperationError> {
+        let mut also = pairs.take_also();
+        also.sort_unstable();
+        Ok(Self {
+            filter: pairs.take_filter()?,
+            expand: pairs.take_expand()?,
+            fields: pairs.take_fields()?,
+            also,
+            headers: Vec::new(),
         })
     }
 }
@@ -165,35 +193,48 @@ impl Pairs {
         for part in query.split('&') {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
             let decode = |raw| decode(raw).map_err(OperationError::QueryString);
-            let (key, value) = (decode(key)?, decode(value)?);
-            if key.is_empty() {
-                return Err(OperationError::QueryString("a parameter without a name"));
-            }
-            // A filter may be written over several lines: it is parsed and printed anew.
-            let line_breaks: &[char] = if key == "filter" || key == CANCEL_KEY {
-                &['\n', '\t']
-            } else {
-                &[]
-            };
-            if key
-                .chars()
-                .chain(value.chars())
-                .any(|c| c.is_control() && !line_breaks.contains(&c))
-            {
-                return Err(OperationError::QueryString("a control character"));
-            }
-            if pairs.left.iter().any(|(other, _)| *other == key) {
-                return Err(OperationError::Query {
-                    key,
-                    problem: "it is there twice",
-                });
-            }
-            if pairs.left.len() == MOST_PAIRS {
-                return Err(OperationError::QueryString("it has too many parameters"));
-            }
-            pairs.left.push((key, value));
+            pairs.push(decode(key)?, decode(value)?)?;
         }
         Ok(pairs)
+    }
+
+    /// Those that were decoded elsewhere, held to the same.
+    pub(super) fn of(decoded: Vec<(String, String)>) -> Result<Self, OperationError> {
+        let mut pairs = Self {
+            left: Vec::with_capacity(decoded.len()),
+            also: Vec::new(),
+        };
+        for (key, value) in decoded {
+            pairs.push(key, value)?;
+        }
+        Ok(pairs)
+    }
+
+    fn push(&mut self, key: String, value: String) -> Result<(), OperationError> {
+        if key.is_empty() {
+            return Err(OperationError::QueryString("a parameter without a name"));
+        }
+        // A filter may be written over several lines: it is parsed and printed anew.
+        let line_breaks: &[char] = if key == "filter" || key == CANCEL_KEY {
+            &['\n', '\t']
+        } else {
+            &[]
+        };
+        if key
+            .chars()
+            .chain(value.chars())
+            .any(|c| c.is_control() && !line_breaks.contains(&c))
+        {
+            return Err(OperationError::QueryString("a control character"));
+        }
+        if self.left.iter().any(|(other, _)| *other == key) {
+            return refuse(&key, "it is there twice");
+        }
+        if self.left.len() == MOST_PAIRS {
+            return Err(OperationError::QueryString("it has too many parameters"));
+        }
+        self.left.push((key, value));
+        Ok(())
     }
 
     /// Sets apart what the operation does not know, if it is let in.
@@ -229,6 +270,11 @@ impl Pairs {
         let at = self.left.iter().position(|(other, _)| other == key)?;
         let (_, value) = self.left.remove(at);
         (!value.is_empty()).then_some(value)
+    }
+
+    fn take_filter(&mut self) -> Result<Option<Filter>, OperationError> {
+        let filter = self.take("filter");
+        Ok(filter.map(|filter| Filter::parse(&filter)).transpose()?)
     }
 
     fn take_expand(&mut self) -> Result<Expand, OperationError> {

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{AuthAction, DownloadQuery, ListQuery, Operation, Page, RecordQuery};
+use super::{AuthAction, DownloadQuery, ListQuery, Operation, Page, RecordQuery, WatchQuery};
 use crate::principal::Token;
 
 /// All but what RFC 3986 calls unreserved.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -26,6 +26,7 @@ impl Operation {
             | Self::Download { .. }
             | Self::OAuth2Redirect(Some(_))
             | Self::Realtime
+            | Self::Event { .. }
             | Self::Dashboard(_)
             | Self::AuthPage(_)
             | Self::Static(_) => Method::GET,
@@ -36,7 +37,8 @@ impl Operation {
             | Self::Auth(_)
             | Self::Impersonate { .. }
             | Self::OAuth2Redirect(None)
-            | Self::Subscribe => Method::POST,
+            | Self::Subscribe
+            | Self::Watch { .. } => Method::POST,
             Self::Update { .. } => Method::PATCH,
             Self::Delete { .. } => Method::DELETE,
             Self::Superuser(request) | Self::Custom(request) => request.method.clone(),
@@ -80,6 +82,10 @@ impl Operation {
             // The gateway answers these itself.
             Self::OAuth2Redirect(_) => api(&["oauth2-redirect"]),
             Self::Realtime | Self::Subscribe => api(&["realtime"]),
+            // And these are no requests; rules ask for the parameters all the same.
+            Self::Watch { query, .. } | Self::Event { query, .. } => {
+                api(&["realtime"]).watch(query)
+            }
             Self::Download {
                 id, file, query, ..
             } => api(&["files", collection, id.as_str(), file.as_str()]).download(query),
@@ -152,6 +158,12 @@ impl Line {
             .optional("skipTotal", query.skip_total.then_some("1"))
             .optional("sort", Some(&query.sort.to_string()))
             .optional("filter", filter.as_deref())
+            .optional("expand", Some(&query.expand.to_string()))
+    }
+
+    fn watch(self, query: &WatchQuery) -> Self {
+        let filter = query.filter.as_ref().map(ToString::to_string);
+        self.optional("filter", filter.as_deref())
             .optional("expand", Some(&query.expand.to_string()))
     }
 

@@ -12,6 +12,7 @@ use super::permit::Permitted;
 use super::trace::Trace;
 use crate::deny::Denies;
 use crate::error::Error;
+use crate::exchange::Exchange;
 use crate::gateway::Gateway;
 use crate::operation::{Answer, OperationKind, Route};
 use crate::record::Records;
@@ -31,21 +32,28 @@ pub(super) async fn hold(
     records: &Records,
     trace: &Trace<'_>,
 ) -> Result<(), Error> {
-    let exchange = permitted.exchange();
+    trace.let_in(hold_records(gateway, permitted.exchange(), records).await?);
+    Ok(())
+}
+
+/// The same where no request is behind it; what was let in by observing alone is told.
+pub(super) async fn hold_records(
+    gateway: &Gateway,
+    exchange: &Exchange,
+    records: &Records,
+) -> Result<Vec<Unnamed>, Error> {
     let hidden = Hidden::of(&exchange.principal);
     let surface = &exchange.client.surface;
     let schema = gateway.upstream.schema();
     let denies = gateway.denies_now();
     let look = |schema: &Schema| look(records, schema, (hidden, surface, &denies));
-    let found = match look(&schema) {
-        Ok(unnamed) if unnamed.is_empty() => return Ok(()),
+    match look(&schema) {
+        Ok(unnamed) if unnamed.is_empty() => Ok(unnamed),
         doubtful => match gateway.upstream.refresh_schema(&schema).await? {
             Some(newer) => look(&newer),
             None => doubtful,
         },
-    };
-    trace.let_in(found?);
-    Ok(())
+    }
 }
 
 /// An answer without records, of which the table says what keys it has.

@@ -1,14 +1,15 @@
 //! What the gateway answers itself, and PocketBase is not asked: its own pages,
 //! and the way of somebody who logs in at a provider and comes back.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
+use super::live::subscribe::Wanted;
 use super::permit::Permitted;
 use super::trace::Trace;
-use super::{Response, ResponseBody};
+use super::{Response, ResponseBody, live};
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::operation::{OAuth2Return, Operation, OperationError, Page};
@@ -24,12 +25,12 @@ const FAILURE: &str = "../_/#/auth/oauth2-redirect-failure";
 pub(super) const DASHBOARD: &str = "dashboard";
 
 /// The answer, where it is the gateway's to give.
-pub(super) fn answer(
-    gateway: &Gateway,
-    permitted: &Permitted,
+pub(super) async fn answer(
+    gateway: &Arc<Gateway>,
+    permitted: &mut Permitted,
     trace: &mut Trace<'_>,
 ) -> Option<Result<Response, Error>> {
-    let exchange = permitted.exchange();
+    let exchange = Arc::clone(permitted.exchange());
     let address = exchange.client.address;
     match &exchange.operation {
         Operation::AuthPage(asked) => Some(page(asked)),
@@ -37,7 +38,11 @@ pub(super) fn answer(
             let events = gateway.realtime.connect(address);
             Some(events.map(Response::events).map_err(Error::from))
         }
-        Operation::Subscribe => Some(subscribe(gateway, address, permitted.sent())),
+        Operation::Subscribe => {
+            // It may wait for PocketBase, and keep nobody else from asking.
+            permitted.leave();
+            Some(subscribe(gateway, permitted, trace).await)
+        }
         Operation::OAuth2Redirect(by_query) => {
             let sent = by_query
                 .clone()
@@ -67,6 +72,8 @@ pub(super) fn answer(
         | Operation::Update { .. }
         | Operation::Delete { .. }
         | Operation::Batch { .. }
+        | Operation::Watch { .. }
+        | Operation::Event { .. }
         | Operation::Auth(_)
         | Operation::Impersonate { .. }
         | Operation::FileToken { .. }
@@ -86,17 +93,22 @@ fn outcome(sent: OAuth2Return) -> Outcome {
     }
 }
 
-fn subscribe(gateway: &Gateway, address: IpAddr, sent: Option<&Value>) -> Result<Response, Error> {
-    let of = |key| sent.and_then(|body| body.get(key));
-    let id = of("clientId").and_then(Value::as_str).unwrap_or_default();
-    let topics = of("subscriptions").and_then(Value::as_array);
-    let topics: Vec<String> = topics
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
-    gateway.realtime.subscribe(id, address, &topics)?;
+async fn subscribe(
+    gateway: &Arc<Gateway>,
+    permitted: &Permitted,
+    trace: &mut Trace<'_>,
+) -> Result<Response, Error> {
+    let (exchange, sent) = (permitted.exchange(), permitted.sent());
+    let Wanted {
+        login,
+        records,
+        unnamed,
+    } = live::subscribe::wanted(sent, &exchange.client.surface)?;
+    trace.let_in(unnamed);
+    let id = sent.and_then(|body| body.get("clientId"));
+    let id = id.and_then(Value::as_str).unwrap_or_default();
+    let subscription = live::Subscription { id, login, records };
+    live::subscribe(gateway, permitted, subscription, trace).await?;
     Ok(Response::empty(StatusCode::NO_CONTENT))
 }
 

@@ -261,7 +261,7 @@ pub(super) async fn judge(
 
 /// Finds out who asks; a token of a collection that is not known yet is worth
 /// one look at a schema loaded anew. What is taken for no token is none any more.
-async fn identify(
+pub(super) async fn identify(
     gateway: &Gateway,
     in_force: &InForce,
     mut operation: Operation,
@@ -296,7 +296,7 @@ async fn identify(
     Ok((principal, operation))
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -381,6 +381,11 @@ impl Permitted {
         }
     }
 
+    /// Gives up the place among the requests under way.
+    pub(super) fn leave(&mut self) {
+        self.under_way = None;
+    }
+
     /// What must not be given up before PocketBase has answered: the records that are
     /// written to, and the place among the requests under way. None where no record
     /// is locked.
@@ -392,13 +397,17 @@ impl Permitted {
     /// The operation as it goes to PocketBase: narrowed, where rules narrowed it.
     pub(super) fn operation(&self) -> Result<Operation, Error> {
         let mut operation = self.exchange.operation.clone();
-        if let (Operation::List { query, .. }, Some(narrowing)) = (&mut operation, &self.narrowing)
-        {
-            let narrowed = match query.filter.take() {
+        let filter = match &mut operation {
+            Operation::List { query, .. } => Some(&mut query.filter),
+            Operation::Watch { query, .. } => Some(&mut query.filter),
+            _ => None,
+        };
+        if let (Some(filter), Some(narrowing)) = (filter, &self.narrowing) {
+            let narrowed = match filter.take() {
                 Some(filter) => filter.and(narrowing.clone()),
                 None => Ok(narrowing.clone()),
             };
-            query.filter = Some(narrowed.map_err(crate::operation::OperationError::from)?);
+            *filter = Some(narrowed.map_err(crate::operation::OperationError::from)?);
         }
         Ok(operation)
     }

@@ -11,7 +11,7 @@ use crate::deny::Denies;
 use crate::error::{Error, ReachProblem};
 use crate::filter::Filter;
 use crate::gateway::InForce;
-use crate::operation::{Expand, ExpandBounds, ListQuery, Operation};
+use crate::operation::{Expand, ExpandBounds, Operation, SortKey};
 use crate::principal::Principal;
 use crate::schema::{Collection, FieldKind, Hop, PathError, Schema, fields_on_path, resolve};
 
@@ -44,11 +44,17 @@ pub(super) fn check(
         // PocketBase hides nothing from superusers; nor do rules that let them by.
         unbound: in_force.generation.lets_by(principal),
     };
-    if let Operation::List { query, .. } = operation {
+    let asked = match operation {
+        Operation::List { query, .. } => Some((query.filter.as_ref(), query.sort.keys())),
+        // Whether an event comes tells as much as whether a record is in a list.
+        Operation::Watch { query, .. } => Some((query.filter.as_ref(), [].as_slice())),
+        _ => None,
+    };
+    if let Some((filter, sort)) = asked {
         if reach.unbound {
-            reach.closed(query)?;
+            reach.closed(filter, sort)?;
         } else {
-            reach.list(query)?;
+            reach.told_by(filter, sort)?;
         }
     }
     operation
@@ -66,22 +72,20 @@ struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    fn list(&self, query: &ListQuery) -> Result<(), Error> {
-        if let Some(filter) = &query.filter {
-            for path in filter.identifiers() {
-                self.fields("filter", path)?;
-            }
+    fn told_by(&self, filter: Option<&Filter>, sort: &[SortKey]) -> Result<(), Error> {
+        for path in filter.iter().flat_map(|filter| filter.identifiers()) {
+            self.fields("filter", path)?;
         }
-        for key in query.sort.keys() {
+        for key in sort {
             self.fields("sort", &key.path)?;
         }
         Ok(())
     }
 
     /// Of whom nothing is hidden, what an operator closed is closed all the same.
-    fn closed(&self, query: &ListQuery) -> Result<(), Error> {
-        let filtered = query.filter.iter().flat_map(Filter::identifiers);
-        let sorted = query.sort.keys().iter().map(|key| key.path.as_str());
+    fn closed(&self, filter: Option<&Filter>, sort: &[SortKey]) -> Result<(), Error> {
+        let filtered = filter.iter().flat_map(|filter| filter.identifiers());
+        let sorted = sort.iter().map(|key| key.path.as_str());
         for path in filtered.chain(sorted) {
             let fields = fields_on_path(self.schema, self.collection, path);
             for (owner, _) in fields.into_iter().flatten() {

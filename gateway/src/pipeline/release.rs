@@ -273,7 +273,7 @@ async fn anew(gateway: &Gateway, name: &str) -> Result<Option<Arc<Collection>>, 
 }
 
 /// What names a record, and nothing else of it.
-fn name_of(record: &Value) -> Value {
+pub(super) fn name_of(record: &Value) -> Value {
     let of = |key: &str| record.get(key).cloned().unwrap_or_default();
     json!({ "id": of("id"), "collectionId": of("collectionId"), "collectionName": of("collectionName") })
 }

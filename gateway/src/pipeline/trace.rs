@@ -56,7 +56,7 @@ pub(super) struct Trace<'a> {
     /// Hold what rules noted and cost, whatever came of them: one, or one for each
     /// part of a batch.
     pub(super) dossiers: Vec<Arc<Dossier>>,
-    /// What the parts of a batch ask for.
+    /// What the parts of a batch ask for, or the topics of a subscription.
     parts: Vec<String>,
     /// How many files came, and their bytes together.
     uploads: Option<(u64, u64)>,
@@ -168,7 +168,7 @@ impl<'a> Trace<'a> {
         self.uploads = sizes.reduce(|sum, one| (sum.0 + one.0, sum.1.saturating_add(one.1)));
     }
 
-    /// Takes down what a part of a batch asks for.
+    /// Takes down what a part of a batch asks for, or a topic.
     pub(super) fn has_part(&mut self, operation: &Operation, collection: Option<&Collection>) {
         let kind = operation.kind();
         let name = collection.map_or("", |collection| collection.name.as_str());
@@ -381,7 +381,9 @@ impl Trace<'_> {
                 denied.get_or_create(&DeniedLabels { by }).inc();
             }
             // Whatever it was, it happened.
-            Error::Written(error) | Error::Part { error, .. } => self.count(error),
+            Error::Written(error) | Error::Part { error, .. } | Error::Topic { error, .. } => {
+                self.count(error);
+            }
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ const BY_OPERATOR: &str = "denied_by_operator";
 /// What came of an exchange that failed so.
 pub(super) fn of(error: &Error) -> Verdict {
     match error {
-        Error::Part { error, .. } => of(error),
+        Error::Part { error, .. } | Error::Topic { error, .. } => of(error),
         Error::Rule(RuleError::Denied { .. }) => Verdict::Denied,
         Error::Rule(RuleError::Faulted { .. } | RuleError::Busy { .. }) => Verdict::Faulted,
         Error::Session(SessionError::Upstream(_))
@@ -45,7 +45,7 @@ pub(super) fn of(error: &Error) -> Verdict {
 pub(super) fn rule_of(error: &Error) -> Option<&str> {
     match error {
         Error::Rule(error) => rule(error),
-        Error::Part { error, .. } => rule_of(error),
+        Error::Part { error, .. } | Error::Topic { error, .. } => rule_of(error),
         _ => None,
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn event(error: &Error, code: &str) -> Option<SecurityKind> {
         Error::SuperuserRoute | Error::NotSuperuser => Some(SecurityKind::SuperuserRoute),
         Error::Session(error) => session(error),
         Error::Rule(error) => of_rule(error),
-        Error::Part { error, .. } => event(error, code),
+        Error::Part { error, .. } | Error::Topic { error, .. } => event(error, code),
         _ => (code == BY_OPERATOR).then_some(SecurityKind::Ban),
     }
 }

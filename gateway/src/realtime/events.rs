@@ -5,15 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::lock;
+use super::outbox::{Outbox, Taken};
 use super::streams::Streams;
-
-/// How often a client that is told nothing hears that the stream is alive, and
-/// the gateway that the client is.
-const HEARTBEAT: Duration = Duration::from_secs(20);
 
 /// A comment. Without an empty line behind it: some SDKs take that for an event.
 const COMMENT: &[u8] = b":\n";
@@ -21,10 +17,11 @@ const COMMENT: &[u8] = b":\n";
 /// A stream of events. Dropping it gives up its client id and its place.
 pub struct Events {
     place: Place,
-    /// Until it is read.
-    greeting: Option<Bytes>,
-    /// Ends when the stream is taken out.
-    told: mpsc::Receiver<Bytes>,
+    /// Until it is read: how long its client is to wait before it connects again.
+    greets: Option<Duration>,
+    outbox: Arc<Outbox>,
+    /// How often a client that is told nothing hears that the stream is alive, and
+    /// the gateway that the client is.
     heartbeat: Interval,
 }
 
@@ -37,17 +34,17 @@ struct Place {
 impl Events {
     pub(super) fn new(
         id: Arc<str>,
-        told: mpsc::Receiver<Bytes>,
+        (retry, heartbeat): (Duration, Duration),
+        outbox: Arc<Outbox>,
         streams: Arc<Mutex<Streams>>,
     ) -> Self {
-        let greeting = format!("id:{id}\nevent:PB_CONNECT\ndata:{{\"clientId\":\"{id}\"}}\n\n");
-        let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        let mut heartbeat = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
         // A reader that was away is not owed those that it missed.
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             place: Place { id, streams },
-            greeting: Some(greeting.into()),
-            told,
+            greets: Some(retry),
+            outbox,
             heartbeat,
         }
     }
@@ -61,13 +58,20 @@ impl Events {
     /// What to send next: the client id first, then what is told, and a comment
     /// from time to time. None: the stream has ended.
     pub async fn next(&mut self) -> Option<Bytes> {
-        if let Some(greeting) = self.greeting.take() {
-            return Some(greeting);
+        if let Some(retry) = self.greets.take() {
+            return Some(greeting(self.id(), retry));
         }
-        tokio::select! {
-            biased;
-            event = self.told.recv() => event,
-            _ = self.heartbeat.tick() => Some(Bytes::from_static(COMMENT)),
+        loop {
+            match self.outbox.take() {
+                Taken::Event(event) => return Some(event),
+                Taken::End => return None,
+                Taken::Nothing => {}
+            }
+            tokio::select! {
+                biased;
+                () = self.outbox.told() => {}
+                _ = self.heartbeat.tick() => return Some(Bytes::from_static(COMMENT)),
+            }
         }
     }
 
@@ -80,10 +84,22 @@ impl Events {
     }
 }
 
+fn greeting(id: &str, retry: Duration) -> Bytes {
+    let retry = retry.as_millis();
+    let data = format!("{{\"clientId\":\"{id}\"}}");
+    format!("retry:{retry}\nid:{id}\nevent:PB_CONNECT\ndata:{data}\n\n").into()
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let removed = lock(&self.streams).remove(&self.id);
         drop(removed);
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.outbox.abandon();
     }
 }
 
@@ -93,3 +109,6 @@ impl std::fmt::Debug for Events {
         f.write_str("Events")
     }
 }
+
+#[cfg(test)]
+mod tests;

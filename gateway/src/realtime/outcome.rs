@@ -5,12 +5,7 @@ use serde::Serialize;
 
 use super::RealtimeError;
 
-/// The topic on which logins are told.
-pub(super) const TOPIC: &str = "@oauth2";
-
 /// The largest event, in bytes; the longest codes of providers are a third of it.
-/// With all else that a stream sends it fits into the system's own buffer of a socket,
-/// so that a client that does not read keeps nobody waiting to write.
 const LARGEST: usize = 8 << 10;
 
 /// What the provider sent the popup back with.
@@ -26,13 +21,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The topic on which logins are told.
+    pub const TOPIC: &str = "@oauth2";
+
     /// The event in the words of PocketBase.
     ///
     /// JSON has no line breaks in its texts, so data can't pose as another field
     /// or event. The `state` stands as it is, too: what is sent has one that is
     /// the id of a stream, so one of our own making.
     pub(super) fn event(&self) -> Result<Bytes, RealtimeError> {
-        let mut event = format!("id:{}\nevent:{TOPIC}\ndata:", self.state).into_bytes();
+        let (id, topic) = (&self.state, Self::TOPIC);
+        let mut event = format!("id:{id}\nevent:{topic}\ndata:").into_bytes();
         // Texts can always be written to memory.
         let _ = serde_json::to_writer(&mut event, self);
         event.extend_from_slice(b"\n\n");

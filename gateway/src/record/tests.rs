@@ -155,6 +155,19 @@ fn without_its_record_an_answer_is_none() {
     );
 }
 
+#[test]
+fn an_event_stands_and_falls_with_its_record() {
+    let event = json!({"action": "update", "record": expanding("a", json!({"x": record("b")}))});
+    let kept = walk(event.clone(), Shape::Event, |record, _| Some(record));
+    assert_eq!(kept.answer, Some(event.clone()));
+    let bare = walk(event.clone(), Shape::Event, |record, place| {
+        (place == Place::Top).then_some(record)
+    });
+    let expected = json!({"action": "update", "record": expanding("a", json!({}))});
+    assert_eq!(bare.answer, Some(expected));
+    assert_eq!(walk(event, Shape::Event, |_, _| None).answer, None);
+}
+
 #[track_caller]
 fn check(answer: Value, shape: Shape, place: &str) {
     let error = Records::take(answer, shape).unwrap_err();
@@ -194,6 +207,20 @@ fn an_answer_of_another_shape_says_where() {
         json!({"token": "t", "record": record("a"), "records": []}),
         Shape::Auth,
         "/records",
+    );
+    let event = |action: Value| json!({"action": action, "record": record("a")});
+    check(event(json!("upsert")), Shape::Event, "/action");
+    check(event(json!(1)), Shape::Event, "/action");
+    check(json!({"action": "create"}), Shape::Event, "/record");
+    check(
+        json!({"action": "create", "record": {}}),
+        Shape::Event,
+        "/record/id",
+    );
+    check(
+        json!({"record": record("a"), "token": "t"}),
+        Shape::Event,
+        "/token",
     );
 }
 

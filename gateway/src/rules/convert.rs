@@ -138,13 +138,14 @@ pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
         OperationKind::RequestEmailChange => types::Operation::RequestEmailChange,
         OperationKind::ConfirmEmailChange => types::Operation::ConfirmEmailChange,
         OperationKind::Impersonate => types::Operation::Impersonate,
+        OperationKind::Subscribe => types::Operation::Subscribe,
+        OperationKind::Event => types::Operation::Event,
         OperationKind::FileToken => types::Operation::FileToken,
         OperationKind::Download => types::Operation::Download,
         OperationKind::Health
         | OperationKind::Batch
         | OperationKind::OAuth2Redirect
         | OperationKind::Realtime
-        | OperationKind::Subscribe
         | OperationKind::AuthPage
         | OperationKind::Superuser
         | OperationKind::Custom
@@ -153,30 +154,30 @@ pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
     })
 }
 
-/// None for what the gateway does not serve yet: a rule may name it all the same.
-fn operation_kind(operation: types::Operation) -> Option<OperationKind> {
+fn operation_kind(operation: types::Operation) -> OperationKind {
     match operation {
-        types::Operation::List => Some(OperationKind::List),
-        types::Operation::View => Some(OperationKind::View),
-        types::Operation::Create => Some(OperationKind::Create),
-        types::Operation::Update => Some(OperationKind::Update),
-        types::Operation::Delete => Some(OperationKind::Delete),
-        types::Operation::AuthMethods => Some(OperationKind::AuthMethods),
-        types::Operation::AuthWithPassword => Some(OperationKind::AuthWithPassword),
-        types::Operation::AuthWithOauth2 => Some(OperationKind::AuthWithOAuth2),
-        types::Operation::RequestOtp => Some(OperationKind::RequestOtp),
-        types::Operation::AuthWithOtp => Some(OperationKind::AuthWithOtp),
-        types::Operation::AuthRefresh => Some(OperationKind::AuthRefresh),
-        types::Operation::RequestVerification => Some(OperationKind::RequestVerification),
-        types::Operation::ConfirmVerification => Some(OperationKind::ConfirmVerification),
-        types::Operation::RequestPasswordReset => Some(OperationKind::RequestPasswordReset),
-        types::Operation::ConfirmPasswordReset => Some(OperationKind::ConfirmPasswordReset),
-        types::Operation::RequestEmailChange => Some(OperationKind::RequestEmailChange),
-        types::Operation::ConfirmEmailChange => Some(OperationKind::ConfirmEmailChange),
-        types::Operation::Impersonate => Some(OperationKind::Impersonate),
-        types::Operation::Download => Some(OperationKind::Download),
-        types::Operation::FileToken => Some(OperationKind::FileToken),
-        types::Operation::Subscribe | types::Operation::Event => None,
+        types::Operation::List => OperationKind::List,
+        types::Operation::View => OperationKind::View,
+        types::Operation::Create => OperationKind::Create,
+        types::Operation::Update => OperationKind::Update,
+        types::Operation::Delete => OperationKind::Delete,
+        types::Operation::AuthMethods => OperationKind::AuthMethods,
+        types::Operation::AuthWithPassword => OperationKind::AuthWithPassword,
+        types::Operation::AuthWithOauth2 => OperationKind::AuthWithOAuth2,
+        types::Operation::RequestOtp => OperationKind::RequestOtp,
+        types::Operation::AuthWithOtp => OperationKind::AuthWithOtp,
+        types::Operation::AuthRefresh => OperationKind::AuthRefresh,
+        types::Operation::RequestVerification => OperationKind::RequestVerification,
+        types::Operation::ConfirmVerification => OperationKind::ConfirmVerification,
+        types::Operation::RequestPasswordReset => OperationKind::RequestPasswordReset,
+        types::Operation::ConfirmPasswordReset => OperationKind::ConfirmPasswordReset,
+        types::Operation::RequestEmailChange => OperationKind::RequestEmailChange,
+        types::Operation::ConfirmEmailChange => OperationKind::ConfirmEmailChange,
+        types::Operation::Impersonate => OperationKind::Impersonate,
+        types::Operation::Download => OperationKind::Download,
+        types::Operation::FileToken => OperationKind::FileToken,
+        types::Operation::Subscribe => OperationKind::Subscribe,
+        types::Operation::Event => OperationKind::Event,
     }
 }
 
@@ -192,7 +193,7 @@ pub(super) fn manifest(manifest: types::Manifest) -> Manifest {
             manifest
                 .operations
                 .into_iter()
-                .filter_map(operation_kind)
+                .map(operation_kind)
                 .collect()
         }),
         collections: manifest.collections,

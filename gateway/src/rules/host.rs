@@ -68,7 +68,7 @@ pub(super) struct CallState {
     /// The records that the rule asked for. Their handles count on from the places above.
     found: Vec<Option<Document>>,
     pub(super) status: u16,
-    /// Whether the moment is `before`: only then a list can be narrowed.
+    /// Whether the moment is `before`: only then a list or a subscription can be narrowed.
     pub(super) is_before: bool,
     pub(super) narrowing: Option<Filter>,
     /// Whether a host call has waited since the last tick that was noticed.

@@ -103,7 +103,7 @@ fn has_inside(kind: &FieldKind) -> bool {
         FieldKind::Password
             | FieldKind::Relation { .. }
             | FieldKind::File { .. }
-            | FieldKind::Autodate
+            | FieldKind::Autodate { .. }
     )
 }
 

@@ -135,7 +135,13 @@ fn field(value: &Value) -> Result<Field, SchemaError> {
         "json" => FieldKind::Json,
         "geoPoint" => FieldKind::GeoPoint,
         "password" => FieldKind::Password,
-        "autodate" => FieldKind::Autodate,
+        "autodate" => FieldKind::Autodate {
+            // One that no update sets may do without.
+            on_update: match value.get("onUpdate") {
+                None => false,
+                Some(_) => flag(value, "onUpdate")?,
+            },
+        },
         _ => FieldKind::Other,
     };
     Ok(Field {
@@ -365,6 +371,38 @@ pub(super) mod tests {
             file[key] = wrong;
             assert_eq!(super::field(&file).unwrap_err().place, format!("/{key}"));
         }
+    }
+
+    #[test]
+    fn what_every_update_sets_is_a_stamp() {
+        let date = |name: &str, on_update: bool| {
+            let mut field = field(name, "autodate");
+            field["onCreate"] = true.into();
+            field["onUpdate"] = on_update.into();
+            field
+        };
+        let stamp = |fields: &[Value]| {
+            let read = super::collection(&collection("a", "base", fields)).unwrap();
+            read.stamp().map(str::to_owned)
+        };
+        assert_eq!(stamp(&[]), None);
+        assert_eq!(stamp(&[field("updated", "autodate")]), None);
+        assert_eq!(
+            stamp(&[date("created", false), field("updated", "date")]),
+            None
+        );
+        assert_eq!(stamp(&[hidden(date("updated", true))]), None);
+        let changed = date("changed", true);
+        let some = |name: &str| Some(name.to_owned());
+        assert_eq!(
+            stamp(&[date("updated", false), changed.clone()]),
+            some("changed")
+        );
+        let both = [changed, date("updated", true)];
+        assert_eq!(stamp(&both), some("updated"));
+        let mut odd = date("updated", true);
+        odd["onUpdate"] = "yes".into();
+        assert_eq!(super::field(&odd).unwrap_err().place, "/onUpdate");
     }
 
     #[test]

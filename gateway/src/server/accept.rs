@@ -1,8 +1,11 @@
 //! Takes connections and serves them, within the bounds of the door.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,15 +16,18 @@ use axum::middleware::Next;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::lasting::{Handover, Lasting, Noting};
 use crate::config::Server;
 use crate::error::Error;
 use crate::gateway::Gateway;
@@ -32,6 +38,9 @@ const BREATHER: Duration = Duration::from_millis(50);
 
 /// The longest wait for a client to take some of what is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long what is sent may go unconfirmed by the other end, in milliseconds.
+const UNCONFIRMED_MS: u32 = 60_000;
 
 /// The largest head of a request, in bytes; PocketBase takes a megabyte.
 const HEAD_BYTES: usize = 64 << 10;
@@ -48,6 +57,9 @@ const TO_ORIGINS: [HeaderName; 5] = [
 /// Connections that operators may hold.
 const ADMIN_CONNECTIONS: usize = 64;
 
+/// A connection whose writes have a bound in time.
+type Bounded<S> = Pin<Box<TimeoutStream<S>>>;
+
 /// The door for clients.
 pub(super) struct Door {
     pub(super) bounds: Server,
@@ -59,60 +71,50 @@ pub(super) struct Door {
 /// Serves clients until asked to stop, then lets what is under way end.
 pub(super) async fn accept(listener: TcpListener, door: Door, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(door.bounds.max_connections));
-    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
     let door = Arc::new(door);
     loop {
         let Some((place, stream, peer)) = next_within(&listener, &places, &stop).await else {
             break;
         };
-        let (door, watcher) = (Arc::clone(&door), graceful.watcher());
-        tokio::spawn(async move {
+        let (door, stop) = (Arc::clone(&door), stop.clone());
+        connections.spawn(async move {
             let _place = place;
+            let timeout = door.bounds.header_timeout;
             door.gateway.metrics.connections.inc();
             if let Some(acceptor) = &door.acceptor {
-                let shaken =
-                    tokio::time::timeout(door.bounds.header_timeout, acceptor.accept(stream)).await;
-                if let Ok(Ok(stream)) = shaken {
-                    serve(
-                        stream,
-                        peer,
-                        &door.router,
-                        door.bounds.header_timeout,
-                        watcher,
-                    )
-                    .await;
+                // Boxed, so that none of it is left when it is done.
+                let shaking = Box::pin(shake(stream, acceptor, timeout));
+                if let Some(stream) = shaking.await {
+                    serve(stream, peer, &door.router, timeout, &stop).await;
                 }
             } else {
-                serve(
-                    stream,
-                    peer,
-                    &door.router,
-                    door.bounds.header_timeout,
-                    watcher,
-                )
-                .await;
+                serve(bounded(stream), peer, &door.router, timeout, &stop).await;
             }
             door.gateway.metrics.connections.dec();
         });
     }
-    graceful.shutdown().await;
+    connections.close();
+    connections.wait().await;
 }
 
 /// Serves operators: no TLS, few connections.
 pub(super) async fn accept_plain(listener: TcpListener, router: Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
     loop {
         let Some((place, stream, peer)) = next_within(&listener, &places, &stop).await else {
             break;
         };
-        let (router, watcher) = (router.clone(), graceful.watcher());
-        tokio::spawn(async move {
+        let (router, stop) = (router.clone(), stop.clone());
+        connections.spawn(async move {
             let _place = place;
-            serve(stream, peer, &router, Duration::from_secs(10), watcher).await;
+            let stream = bounded(stream);
+            serve(stream, peer, &router, Duration::from_secs(10), &stop).await;
         });
     }
-    graceful.shutdown().await;
+    connections.close();
+    connections.wait().await;
 }
 
 /// What the layer against panics answers.
@@ -185,6 +187,8 @@ async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Ok((stream, peer)) => {
                 // Answers are written whole: waiting for more gains nothing.
                 let _ = stream.set_nodelay(true);
+                // Who is gone without a word is noticed by what it does not confirm.
+                let _ = sockopt::set_tcp_user_timeout(&stream, UNCONFIRMED_MS);
                 return (stream, peer);
             }
             Err(error) => {
@@ -195,40 +199,98 @@ async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// A connection whose client can't keep in our memory what it does not read.
+fn bounded<S: AsyncRead + AsyncWrite>(stream: S) -> Bounded<S> {
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    let bound = Some(WRITE_TIMEOUT);
+    stream.as_mut().set_write_timeout_pinned(bound);
+    stream
+}
+
+/// TLS, if the client is done with its part in time.
+async fn shake(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    timeout: Duration,
+) -> Option<Bounded<TlsStream<TcpStream>>> {
+    let shaken = tokio::time::timeout(timeout, acceptor.accept(stream)).await;
+    Some(bounded(shaken.ok()?.ok()?))
+}
+
 async fn serve<S>(
+    stream: Bounded<S>,
+    peer: SocketAddr,
+    router: &Router,
+    header_timeout: Duration,
+    stop: &CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    // Boxed, so that nothing of hyper's is left while an answer lasts.
+    let speaking = Box::pin(speak(stream, peer, router, header_timeout, stop));
+    let ended = match speaking.await {
+        Ok(None) => Ok(()),
+        Ok(Some((lasting, mut stream))) => {
+            let written = lasting.write(&mut stream).await;
+            written.map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = ended {
+        // The other end's doing, mostly: gone, too slow, no HTTP.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Speaks HTTP up to the end of the connection, or up to an answer that lasts. When asked to
+/// stop, the request under way is the last.
+async fn speak<S>(
     stream: S,
     peer: SocketAddr,
     router: &Router,
     header_timeout: Duration,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
+    stop: &CancellationToken,
+) -> hyper::Result<Option<(Lasting, S)>>
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = router.clone();
+    let (router, handover) = (router.clone(), Arc::<Handover>::default());
+    let stream = Noting {
+        stream,
+        handover: Arc::clone(&handover),
+    };
+    let passing = Arc::clone(&handover);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let mut router = router.clone();
+        let version = request.version();
+        let (mut router, handover) = (router.clone(), Arc::clone(&passing));
         async move {
             // A router is always ready.
-            router
-                .call(request)
-                .await
-                .map_err(|error: Infallible| error)
+            let response = router.call(request).await?;
+            Ok::<_, Infallible>(handover.pass(version, response).await)
         }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
-        .max_buf_size(HEAD_BYTES)
-        .pipeline_flush(true);
-    // Whoever does not read what is sent must not keep it in our memory.
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT));
-    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
-    if let Err(error) = watcher.watch(connection).await {
-        // The other end's doing, mostly: gone, too slow, no HTTP.
-        tracing::debug!(%error, "a connection ended early");
-    }
+        .max_buf_size(HEAD_BYTES);
+    let mut connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut stopped = pin!(stop.cancelled());
+    let mut is_last = false;
+    let lasting = poll_fn(|context| {
+        if !is_last && stopped.as_mut().poll(context).is_ready() {
+            is_last = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        let ended = Pin::new(&mut connection).poll(context);
+        match handover.take() {
+            Some(lasting) => Poll::Ready(Ok(Some(lasting))),
+            None => ended.map_ok(|()| None),
+        }
+    });
+    let lasting = lasting.await?;
+    let stream = connection.into_parts().io.into_inner().stream;
+    Ok(lasting.map(|lasting| (lasting, stream)))
 }
 
 #[cfg(test)]

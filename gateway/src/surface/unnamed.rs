@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, Method};
 
-use super::CustomRoute;
+use super::{CustomRoute, is_ours};
 use crate::operation::Route;
 
 /// Something in a request or an answer that PocketBase's own surface does not have.
@@ -92,7 +92,7 @@ impl Unnamed {
     }
 
     /// Whether `[compat]` could name it: a plain name, which no version of
-    /// PocketBase reads as something else.
+    /// PocketBase reads as something else, and no header of the gateway's own.
     #[must_use]
     pub fn can_be_named(&self) -> bool {
         match self {
@@ -105,7 +105,7 @@ impl Unnamed {
             Self::Query { key } | Self::Body { key, .. } | Self::Answer { key, .. } => {
                 is_plain(key)
             }
-            Self::Header { .. } => true,
+            Self::Header { name } => !is_ours(name),
         }
     }
 }

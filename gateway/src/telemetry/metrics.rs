@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::live::Events;
 use super::log;
 use super::rules::RuleCalls;
 use super::security::SecurityKind;
@@ -46,6 +47,8 @@ pub struct Metrics {
     pub log_lines_dropped: Family<DroppedLabels, Counter>,
     /// Security events, by kind.
     pub security_events: Family<SecurityLabels, Counter>,
+    /// Events of records, by what became of them.
+    pub events: Events,
 }
 
 /// What tells exchanges apart.
@@ -124,7 +127,7 @@ impl Metrics {
         &self,
         tallies: Vec<Tallies>,
         generation: &Generation,
-        stations: Stations,
+        stations: &Stations,
     ) -> String {
         let mut registry = Registry::with_prefix("hapta");
         registry.register("exchanges", "Exchanges ended", self.exchanges.clone());
@@ -181,6 +184,7 @@ impl Metrics {
             "Security events",
             self.security_events.clone(),
         );
+        self.events.register(&mut registry);
         self.operations(&mut registry);
         let mut out = String::new();
         // Writing to a string can't fail.
@@ -261,7 +265,8 @@ impl Default for Metrics {
             unnamed_names: Gauge::default(),
             preflights: Counter::default(),
             log_lines_dropped: dropped(),
-            security_events: events(),
+            security_events: security_events(),
+            events: Events::default(),
         }
     }
 }
@@ -277,7 +282,7 @@ fn dropped() -> Family<DroppedLabels, Counter> {
     dropped
 }
 
-fn events() -> Family<SecurityLabels, Counter> {
+fn security_events() -> Family<SecurityLabels, Counter> {
     let events = Family::default();
     for kind in SecurityKind::ALL {
         let kind = kind.as_str();

@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::locks::LockCounts;
-use crate::realtime::Counts;
+use crate::realtime::{Closing, Counts, HubCounts};
 use crate::sessions::FileTokenCounts;
 use crate::spool::{self, Bound};
 
@@ -16,6 +16,8 @@ use crate::spool::{self, Bound};
 pub struct Stations {
     /// Of event streams.
     pub streams: Counts,
+    /// Of those who listen on them.
+    pub hub: HubCounts,
     /// Of records that are written to.
     pub locks: LockCounts,
     /// Of file tokens.
@@ -31,11 +33,37 @@ struct BoundLabels {
     bound: &'static str,
 }
 
-pub(super) fn register(registry: &mut Registry, stations: Stations) {
+/// What tells streams apart that were ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CodeLabels {
+    /// As the client is told.
+    code: &'static str,
+}
+
+pub(super) fn register(registry: &mut Registry, stations: &Stations) {
     streams(registry, stations.streams);
+    hub(registry, stations.hub);
     locks(registry, stations.locks);
     files(registry, stations.files);
     uploads(registry, stations.spools);
+}
+
+fn hub(registry: &mut Registry, counts: HubCounts) {
+    registry.register(
+        "live_classes",
+        "Different subscriptions: all streams of one identity and topic are one",
+        gauge(counts.classes),
+    );
+    registry.register(
+        "live_lines",
+        "Connections to PocketBase for live records",
+        gauge(counts.lines),
+    );
+    registry.register(
+        "live_people",
+        "Different identities that listen, all guests being one",
+        gauge(counts.people),
+    );
 }
 
 fn files(registry: &mut Registry, counts: FileTokenCounts) {
@@ -96,19 +124,46 @@ fn uploads(registry: &mut Registry, counts: spool::Counts) {
 }
 
 fn streams(registry: &mut Registry, counts: Counts) {
+    registry.register("streams", "Event streams", gauge(counts.streams));
+    registry.register(
+        "streams_refused",
+        "Event streams and subscriptions refused, by the bound that was reached",
+        bounds([
+            ("streams", counts.full),
+            ("streams_per_address", counts.of_address),
+            ("streams_per_principal", counts.of_principal),
+            ("topics", counts.topics),
+            ("topics_per_address", counts.topics_of_address),
+        ]),
+    );
+    let closed = Family::<CodeLabels, Counter>::default();
+    for (closing, count) in Closing::ALL.into_iter().zip(counts.closed) {
+        let code = closing.code();
+        closed.get_or_create(&CodeLabels { code }).inc_by(count);
+    }
+    registry.register(
+        "streams_closed",
+        "Event streams that the gateway ended, by why",
+        closed,
+    );
+    registry.register(
+        "events_waiting",
+        "Events that wait for readers of streams",
+        gauge(counts.waiting),
+    );
+    registry.register(
+        "events_dropped",
+        "Events that slow readers of streams missed",
+        counter(counts.dropped),
+    );
+    logins(registry, counts);
+}
+
+fn logins(registry: &mut Registry, counts: Counts) {
     registry.register(
         "login_streams",
-        "Event streams that logins at a provider hold",
-        gauge(counts.pending),
-    );
-    let refused = bounds([
-        ("pending", counts.full),
-        ("pending_per_address", counts.too_many),
-    ]);
-    registry.register(
-        "login_streams_refused",
-        "Event streams refused, by the bound that was reached",
-        refused,
+        "Event streams that wait for the outcome of a login",
+        gauge(counts.logins),
     );
     registry.register(
         "login_streams_delivered",
@@ -117,7 +172,7 @@ fn streams(registry: &mut Registry, counts: Counts) {
     );
     registry.register(
         "login_streams_expired",
-        "Event streams whose time was over before any outcome",
+        "Event streams on which a login's time was over before any outcome",
         counter(counts.expired),
     );
 }
@@ -148,15 +203,21 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_count_is_told_under_its_name() {
-        let mut registry = Registry::with_prefix("hapta");
+    /// In which each is another.
+    fn stations() -> Stations {
         let counts = Counts {
-            pending: 1,
-            full: 2,
-            too_many: 3,
-            delivered: 4,
-            expired: 5,
+            streams: 1,
+            logins: 2,
+            waiting: 3,
+            full: 4,
+            of_address: 5,
+            of_principal: 6,
+            topics: 7,
+            topics_of_address: 24,
+            closed: [8, 9, 10, 11, 12, 13, 14, 15],
+            dropped: 16,
+            delivered: 17,
+            expired: 18,
         };
         let locks = LockCounts {
             records: 6,
@@ -174,21 +235,42 @@ mod tests {
             open: 11,
             refused: [1, 2, 3, 4, 5, 6, 7, 8],
         };
-        let stations = Stations {
+        Stations {
             streams: counts,
+            hub: HubCounts {
+                classes: 21,
+                lines: 22,
+                people: 23,
+            },
             locks,
             files,
             spools,
-        };
-        register(&mut registry, stations);
+        }
+    }
+
+    #[test]
+    fn every_count_is_told_under_its_name() {
+        let mut registry = Registry::with_prefix("hapta");
+        register(&mut registry, &stations());
         let mut told = String::new();
         text::encode(&mut told, &registry).unwrap();
         for line in [
-            "hapta_login_streams 1",
-            "hapta_login_streams_refused_total{bound=\"pending\"} 2",
-            "hapta_login_streams_refused_total{bound=\"pending_per_address\"} 3",
-            "hapta_login_streams_delivered_total 4",
-            "hapta_login_streams_expired_total 5",
+            "hapta_streams 1",
+            "hapta_login_streams 2",
+            "hapta_events_waiting 3",
+            "hapta_streams_refused_total{bound=\"streams\"} 4",
+            "hapta_streams_refused_total{bound=\"streams_per_address\"} 5",
+            "hapta_streams_refused_total{bound=\"streams_per_principal\"} 6",
+            "hapta_streams_refused_total{bound=\"topics\"} 7",
+            "hapta_streams_closed_total{code=\"slow_reader\"} 8",
+            "hapta_streams_closed_total{code=\"shutdown\"} 15",
+            "hapta_events_dropped_total 16",
+            "hapta_login_streams_delivered_total 17",
+            "hapta_login_streams_expired_total 18",
+            "hapta_streams_refused_total{bound=\"topics_per_address\"} 24",
+            "hapta_live_classes 21",
+            "hapta_live_lines 22",
+            "hapta_live_people 23",
             "hapta_uploads_spooled_bytes 10",
             "hapta_uploads_open 11",
             "hapta_uploads_refused_total{bound=\"max_file\"} 1",

@@ -23,6 +23,12 @@ use crate::principal::Token;
 /// Idle connections that are kept for the next request.
 const IDLE_CONNECTIONS: usize = 256;
 
+/// After how long a quiet connection is asked whether it is there, how often, and how
+/// many times without an answer.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client's request may bring along to PocketBase. Rules there can ask
@@ -138,6 +144,10 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        // A connection on which nothing is told looks like one that is gone.
+        connector.set_keepalive(Some(KEEPALIVE));
+        connector.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+        connector.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(connector);
@@ -289,7 +299,7 @@ pub(super) fn unwritten(error: &dyn std::fmt::Display) -> UpstreamError {
 }
 
 /// An error with what is behind it: the outermost text alone says little.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(behind) = cause {

@@ -68,6 +68,46 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// Asks for the ids of one page of a list, as the one whose exchange it is.
+    ///
+    /// # Errors
+    ///
+    /// When PocketBase gives no answer, or not one of a shape that it has.
+    pub async fn ids(
+        &self,
+        exchange: &Exchange,
+        collection: &str,
+        list: &Operation,
+    ) -> Result<Vec<String>, UpstreamError> {
+        self.fingerprint.check()?;
+        let vouched = exchange.principal.record();
+        let request = Outgoing {
+            method: Method::GET,
+            // A list always has a query.
+            path_and_query: format!("{}&fields=id", list.upstream_path_and_query(collection)),
+            body: Written::default(),
+            token: vouched.map(|vouched| vouched.token.clone()),
+            client: Some(&exchange.client),
+        };
+        let garbled = |status| UpstreamError::Garbled(format!("a list of ids answers {status}"));
+        match self.client.json(request).await? {
+            (StatusCode::OK, Some(Value::Object(mut list))) => match list.remove("items") {
+                Some(Value::Array(items)) => Ok(items.iter().filter_map(id_of).collect()),
+                _ => Err(garbled(StatusCode::OK)),
+            },
+            // Nobody but a superuser may list them; each may be viewed all the same.
+            (StatusCode::FORBIDDEN, _) => Ok(Vec::new()),
+            (StatusCode::TOO_MANY_REQUESTS, _) => Err(UpstreamError::Limited),
+            (status, _) => Err(garbled(status)),
+        }
+    }
+}
+
+fn id_of(item: &Value) -> Option<String> {
+    item.get("id").and_then(Value::as_str).map(str::to_owned)
+}
+
 fn found(
     operation: &Operation,
     status: StatusCode,

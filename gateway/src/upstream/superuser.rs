@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::client::{Client, Outgoing, Written};
-use super::{Credential, UpstreamError};
+use super::{Credential, UpstreamError, live};
 use crate::exchange::token;
 use crate::principal::Token;
 use crate::schema::Schema;
@@ -21,6 +21,9 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// Collections asked for at once, and how many such pages at most.
 const PAGE: usize = 500;
 const PAGES: usize = 20;
+
+/// What PocketBase tells superusers alone, as little of it as can be.
+const PROOF: &str = "/api/collections?page=1&perPage=1&skipTotal=1&fields=id";
 
 /// Everything that the gateway's own credential is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub(super) enum Purpose {
     Forwarding,
     /// Reading at the start where links in mails lead, and who logs in by `OAuth2`.
     Addresses,
+    /// Watching records and accounts.
+    Feed,
 }
 
 /// The credential, with the token it got last.
@@ -42,6 +47,9 @@ pub(super) struct Superuser {
     credential: Credential,
     token: Mutex<Option<Known>>,
 }
+
+/// As it came, with its JSON if it has any.
+type Answer = (StatusCode, Option<Value>);
 
 struct Known {
     token: Token,
@@ -62,7 +70,7 @@ impl Superuser {
         client: &Client,
         purpose: Purpose,
         path_and_query: String,
-    ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
+    ) -> Result<Answer, UpstreamError> {
         self.get_with(client, purpose, path_and_query, |_| {}).await
     }
 
@@ -73,24 +81,53 @@ impl Superuser {
         purpose: Purpose,
         path_and_query: String,
         touch: impl Fn(&mut HeaderMap) + Send + Sync,
-    ) -> Result<(StatusCode, Option<Value>), UpstreamError> {
-        let mut refused: Option<Token> = None;
+    ) -> Result<Answer, UpstreamError> {
+        let mut refused = None;
         loop {
             let token = self.token(client, refused.as_ref()).await?;
             let request = Outgoing {
                 token: Some(token.clone()),
                 ..Outgoing::get(path_and_query.clone())
             };
-            let (status, body) = client.json_with(request, &touch).await?;
-            if status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN {
-                return Ok((status, body));
+            let answer = client.json_with(request, &touch).await?;
+            if let Some(answer) = taken(answer, purpose, token, &mut refused)? {
+                return Ok(answer);
             }
-            if refused.is_some() {
-                let problem = format!("{purpose:?} was answered with {status}");
-                return Err(UpstreamError::Credential(problem));
+        }
+    }
+
+    /// Sets what an event stream is told, as the superuser. PocketBase takes a
+    /// token that is not good for none, and a guest's stream would be told next
+    /// to nothing: so the same token has to be good for something else
+    /// afterwards, that no guest may do.
+    pub(super) async fn listen(
+        &self,
+        client: &Client,
+        body: &Value,
+    ) -> Result<StatusCode, UpstreamError> {
+        let mut refused = None;
+        loop {
+            let token = self.token(client, refused.as_ref()).await?;
+            let request = Outgoing {
+                method: Method::POST,
+                body: Written::json(body),
+                token: Some(token.clone()),
+                ..Outgoing::get(live::PATH.to_owned())
+            };
+            let mut answer = client.json(request).await?;
+            if answer.0.is_success() {
+                let proof = Outgoing {
+                    token: Some(token.clone()),
+                    ..Outgoing::get(PROOF.to_owned())
+                };
+                let proven = client.json(proof).await?;
+                if proven.0 != StatusCode::OK {
+                    answer = proven;
+                }
             }
-            // The password may have changed or PocketBase may have been replaced.
-            refused = Some(token);
+            if let Some((status, _)) = taken(answer, Purpose::Feed, token, &mut refused)? {
+                return Ok(status);
+            }
         }
     }
 
@@ -127,6 +164,26 @@ impl Superuser {
             }
         }
     }
+}
+
+/// An answer, unless the token was refused: then it is to be asked once more
+/// with another.
+fn taken(
+    answer: Answer,
+    purpose: Purpose,
+    token: Token,
+    refused: &mut Option<Token>,
+) -> Result<Option<Answer>, UpstreamError> {
+    let status = answer.0;
+    if status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN {
+        return Ok(Some(answer));
+    }
+    // The password may have changed or PocketBase may have been replaced.
+    if refused.replace(token).is_some() {
+        let problem = format!("{purpose:?} was answered with {status}");
+        return Err(UpstreamError::Credential(problem));
+    }
+    Ok(None)
 }
 
 async fn log_in(client: &Client, email: &str, password: &str) -> Result<Token, UpstreamError> {

@@ -35,7 +35,7 @@ pub(crate) struct Request {
     pub(crate) lines: RefCell<Vec<(Level, String)>>,
 }
 
-/// A filter that a rule narrowed a list by.
+/// A filter that a rule narrowed a list or a subscription by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Narrowed {
     /// The filter as the rule wrote it.
@@ -127,7 +127,7 @@ impl Request {
         filter: &str,
         parameters: Vec<(String, Value)>,
     ) -> Result<(), Fault> {
-        if self.operation != Operation::List {
+        if !matches!(self.operation, Operation::List | Operation::Subscribe) {
             return Err(Fault::NotHere);
         }
         if filter.trim().is_empty() {

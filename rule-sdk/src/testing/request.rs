@@ -208,7 +208,7 @@ impl TestRequest {
         self
     }
 
-    /// The filters by which the rule narrowed the list.
+    /// The filters by which the rule narrowed the list or the subscription.
     #[must_use]
     pub fn narrowed(&self) -> Vec<Narrowed> {
         self.0.0.narrowed.borrow().clone()

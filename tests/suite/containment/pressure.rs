@@ -12,7 +12,7 @@ use hapta::rules::{Dossier, Engine, Exposed, Generation, Limits, Settings, Sourc
 use hapta::schema::Schema;
 use hapta::surface::Surface;
 use hapta_tests::demo::records;
-use hapta_tests::{PocketBase, Process, Program, Setup, eventually, root, rules};
+use hapta_tests::{PocketBase, Program, Setup, eventually, root, rules};
 use http::Method;
 use serde_json::json;
 use toml::Table;
@@ -21,16 +21,6 @@ use crate::commands::HAPTA;
 
 /// Reloads after which a process has taken what it needs for them, at least.
 const WARM_UP: u64 = 15;
-
-/// What a process holds.
-#[derive(Debug)]
-struct Held {
-    /// Bytes that are resident.
-    memory: u64,
-    descriptors: u64,
-    threads: u64,
-    mappings: u64,
-}
 
 /// Threads that compute without end, until this is dropped.
 struct Busy {
@@ -110,10 +100,10 @@ async fn reloads_leave_nothing_behind() {
         eventually("the new file is in force", in_force).await;
         process.client().get(&records("posts")).await.expect(200);
         if reload + 1 == warm_up {
-            warm = Some(Held::by(&process));
+            warm = Some(process.holds());
         }
     }
-    let (before, after) = (warm.expect("it was warm"), Held::by(&process));
+    let (before, after) = (warm.expect("it was warm"), process.holds());
     eprintln!("after {warm_up} reloads: {before:?}\nafter {reloads} more: {after:?}");
     // Of so few, caches with a bound of their own are still being filled.
     let filling = if reloads < 100 { 24 << 20 } else { 0 };
@@ -136,27 +126,6 @@ async fn reloads_leave_nothing_behind() {
 fn numbered(module: &[u8], number: u64) -> Vec<u8> {
     let (custom, length, name) = (0, 10, [1, b'n']);
     [module, &[custom, length], &name, &number.to_le_bytes()].concat()
-}
-
-impl Held {
-    fn by(process: &Process) -> Self {
-        let about = |file: &str| format!("/proc/{}/{file}", process.id());
-        let read = |file| fs::read_to_string(about(file)).expect("it runs");
-        let count = |folder| {
-            let entries = fs::read_dir(about(folder)).expect("it runs");
-            u64::try_from(entries.count()).expect("not so many")
-        };
-        let status = read("status");
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let resident = resident.and_then(|line| line.split_whitespace().next());
-        let kib: u64 = resident.expect("a size").parse().expect("a number");
-        Self {
-            memory: kib * 1024,
-            descriptors: count("fd"),
-            threads: count("task"),
-            mappings: u64::try_from(read("maps").lines().count()).expect("not so many"),
-        }
-    }
 }
 
 impl Busy {

@@ -11,8 +11,6 @@ pub(in crate::config) struct Logins {
     pub(in crate::config) provider_tokens: ProviderTokens,
     pub(in crate::config) taken_email: TakenEmail,
     pub(in crate::config) redirect_urls: Option<Vec<String>>,
-    pub(in crate::config) pending: usize,
-    pub(in crate::config) pending_per_address: usize,
     #[serde(with = "humantime_serde")]
     pub(in crate::config) pending_for: Duration,
 }
@@ -39,8 +37,6 @@ impl Default for Logins {
             provider_tokens: ProviderTokens::Withhold,
             taken_email: TakenEmail::Tell,
             redirect_urls: None,
-            pending: 1_000,
-            pending_per_address: 20,
             pending_for: Duration::from_mins(5),
         }
     }

@@ -348,7 +348,7 @@ fn kinds() -> Vec<FieldKind> {
         FieldKind::Bool,
         FieldKind::Json,
         FieldKind::GeoPoint,
-        FieldKind::Autodate,
+        FieldKind::Autodate { on_update: true },
         FieldKind::Other,
     ];
     for multiple in [false, true] {

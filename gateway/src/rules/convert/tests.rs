@@ -152,8 +152,11 @@ fn every_operation_that_is_served_is_told_by_its_own_name() {
         OperationKind::RequestEmailChange,
         OperationKind::ConfirmEmailChange,
         OperationKind::Impersonate,
+        OperationKind::FileToken,
         OperationKind::Download,
+        OperationKind::Subscribe,
+        OperationKind::Event,
     ] {
-        assert_eq!(operation(kind).and_then(operation_kind), Some(kind));
+        assert_eq!(operation(kind).map(operation_kind), Some(kind));
     }
 }

@@ -164,8 +164,9 @@ impl types::HostRequest for CallState {
         parameters: Vec<(String, Value)>,
     ) -> wasmtime::Result<Result<(), Fault>> {
         self.count()?;
-        let is_list = self.exchange.operation.kind() == OperationKind::List;
-        if !self.is_before || !is_list || self.voice == Voice::Member {
+        let kind = self.exchange.operation.kind();
+        let has_filter = matches!(kind, OperationKind::List | OperationKind::Subscribe);
+        if !self.is_before || !has_filter || self.voice == Voice::Member {
             return Ok(Err(Fault::NotHere));
         }
         let values = parameters
