@@ -130,6 +130,7 @@ pub(super) async fn follow(gateway: Arc<Gateway>, line: Arc<Line>) {
             connections.give_up();
         }
         connections.look(&line);
+        connections.publish(&line);
         let wanted: HashSet<Arc<str>> = line.topics().into_iter().collect();
         let (topics, is_all) = match connections.need(wanted, Instant::now()) {
             Need::Nothing => {
@@ -216,6 +217,7 @@ impl Connections {
         });
         self.current.push(connection);
         self.look(line);
+        self.publish(line);
         judge::catch_up(gateway, line, &missed);
         self.confirm(gateway, line);
     }
@@ -243,6 +245,14 @@ impl Connections {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
+    /// Takes down what is told now, for who waits to be watched.
+    fn publish(&self, line: &Line) {
+        if matches!(line.ear, Ear::Gateway) {
+            let topics = self.current.iter().flat_map(|one| &one.topics);
+            line.tells(&topics.cloned().collect(), Instant::now());
+        }
+    }
+
     /// Lets go of what is lost or over.
     fn look(&mut self, line: &Line) {
         let now = Instant::now();
@@ -258,10 +268,6 @@ impl Connections {
         let wanted: HashSet<Arc<str>> = line.topics().into_iter().collect();
         self.missed.retain(|topic| wanted.contains(topic));
         let told: usize = self.current.iter().map(|one| one.topics.len()).sum();
-        if matches!(line.ear, Ear::Gateway) {
-            let topics = self.current.iter().flat_map(|one| &one.topics);
-            line.tells(&topics.cloned().collect(), now);
-        }
         self.stale = if wanted.len() < told {
             Some(self.stale.unwrap_or(now))
         } else {
