@@ -21,6 +21,7 @@ use self::candidate::{Candidate, check_collections};
 use self::keeping::Keeping;
 use crate::config::{Config, Live, Server, Serving};
 use crate::locks::Locks;
+use crate::pipeline::live::Seldom;
 use crate::realtime::{Most, Realtime};
 use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
 use crate::sessions::Sessions;
@@ -59,6 +60,8 @@ pub struct Gateway {
     pub(crate) proving: Semaphore,
     /// A permit for each class of which it is found out what it may read.
     pub(crate) seeding: Semaphore,
+    /// Lines of live records that fail, for the log.
+    pub(crate) failed_lines: Seldom,
     /// The tokens of all that listen are to be asked about again.
     pub(crate) ask_all: Notify,
     /// A permit for each request that may be under way.
@@ -170,6 +173,7 @@ impl Gateway {
             proving: Semaphore::new(config.live.proofs),
             seeding: Semaphore::new(SEEDING),
             ask_all: Notify::new(),
+            failed_lines: Seldom::default(),
             live: config.live.clone(),
             spools: spools(&config).await?,
             upstream,

@@ -19,7 +19,12 @@ impl Rule for Obedient {
 
     fn manifest(&self) -> Manifest {
         Manifest::hooks([Hook::Before, Hook::Reveal, Hook::After])
-            .operations([Operation::List, Operation::Subscribe, Operation::Create, Operation::Update])
+            .operations([
+                Operation::List,
+                Operation::Subscribe,
+                Operation::Create,
+                Operation::Update,
+            ])
             .collections(["posts"])
             .removes("posts", "secret")
     }

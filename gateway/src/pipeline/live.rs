@@ -13,11 +13,12 @@ mod prove;
 pub(in crate::pipeline) mod subscribe;
 pub(crate) mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use self::subscribe::Asked;
 use super::permit::Permitted;
@@ -141,6 +142,22 @@ pub(super) fn listener(principal: &Principal, generation: u64) -> Listener {
         principal: principal.clone(),
         account: account.map(str::to_owned),
         generation,
+    }
+}
+
+/// Tells the first of many in a second: where PocketBase is away, every line fails.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    fn is_first(&self) -> bool {
+        let now = Instant::now();
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = last.is_none_or(|last| now >= last + Duration::from_secs(1));
+        if is_first {
+            *last = Some(now);
+        }
+        is_first
     }
 }
 

@@ -237,7 +237,9 @@ impl Connections {
 
     /// Waits a little longer each time.
     async fn failed(&mut self, gateway: &Gateway, line: &Line, error: &ListenError) {
-        tracing::warn!(%error, "no connection for live records");
+        if gateway.failed_lines.is_first() {
+            tracing::warn!(%error, "no connection for live records; others in the same second are not told");
+        }
         if let (ListenError::Refused, Ear::Person(person)) = (error, &line.ear) {
             accounts::ask_again(gateway, person).await;
         }
