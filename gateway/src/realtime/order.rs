@@ -20,8 +20,8 @@ const EVENTS: usize = 256;
 /// For how long; by then whatever was on its way has arrived.
 const REMEMBERED: Duration = Duration::from_secs(30);
 
-/// How long events of one record may be out of order where it has no stamp, or where one
-/// was out of order just now.
+/// How long events of one record may be out of order where it has no stamp, or where its
+/// stamps were seen to be wrong.
 const UNSURE: Duration = Duration::from_secs(5);
 
 /// What was told of records lately.
@@ -65,8 +65,10 @@ pub enum Turn {
     Next,
     /// It was told already.
     Repeated,
-    /// It seems to be older than what was told, or may be: PocketBase has to be asked what
-    /// is true now. Stamps are of milliseconds, and taken before the write has its turn.
+    /// A newer one was told already.
+    Overtaken,
+    /// It may be older than what was told, or is the late word of a beginning or an end:
+    /// PocketBase has to be asked what is true now.
     Unclear,
 }
 
@@ -91,6 +93,11 @@ impl Order {
                 (Some(last_stamp), Some(stamp)) if stamp > last_stamp => Turn::Next,
                 // It ends with what it was last.
                 (Some(last_stamp), Some(stamp)) if is_delete && stamp == last_stamp => Turn::Next,
+                (Some(last_stamp), Some(stamp))
+                    if stamp < last_stamp && sighting.action == RecordAction::Update =>
+                {
+                    Turn::Overtaken
+                }
                 (Some(_), Some(_)) => Turn::Unclear,
                 _ if is_delete || now - last.at > UNSURE => Turn::Next,
                 _ => Turn::Unclear,
@@ -115,7 +122,13 @@ impl Order {
                 || (!is_delete && last.digest != sighting.digest)
         });
         let known = last.and_then(|last| last.unsure_until);
-        let unsure_until = if is_news { Some(now + UNSURE) } else { known };
+        // Then stamps say nothing about this record for now.
+        let is_older = last.is_some_and(|last| sighting.stamp < last.stamp.as_deref());
+        let unsure_until = if is_news && is_older {
+            Some(now + UNSURE)
+        } else {
+            known
+        };
         self.put(sighting, unsure_until, now);
         is_news
     }
@@ -215,9 +228,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_newer_is_told_and_what_may_be_older_is_looked_up() {
-        use Turn::{Next, Repeated, Unclear};
+        use Turn::{Next, Overtaken, Repeated, Unclear};
         check(&[("c1a", Next), ("u2b", Next), ("u3c", Next)]);
-        check(&[("u3c", Next), ("u2b", Unclear), ("c1a", Unclear)]);
+        check(&[("u3c", Next), ("u2b", Overtaken), ("c1a", Unclear)]);
         check(&[("u1a", Next), ("c1a", Unclear)]);
         check(&[("u2b", Next), ("u2b", Repeated), ("u3c", Next)]);
         check(&[("u2b", Next), ("u2c", Unclear)]);

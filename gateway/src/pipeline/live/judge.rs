@@ -97,6 +97,7 @@ async fn event(gateway: &Gateway, class: &Arc<Class>, action: RecordAction, reco
             tell(gateway, class, action, record).await;
         }
         Turn::Repeated => gateway.count_event(EventOutcome::Repeated),
+        Turn::Overtaken => gateway.count_event(EventOutcome::Overtaken),
         Turn::Unclear => prove::look_up(gateway, class, action, record).await,
     }
 }

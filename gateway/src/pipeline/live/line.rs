@@ -21,7 +21,7 @@ use crate::realtime::{Ear, Line};
 use crate::upstream::{ListenError, Notice, Notices, Whom};
 
 /// Events of one line that wait for their judgement, and their size.
-const WAITING: usize = 512;
+const WAITING: usize = 2_048;
 const WAITING_KIB: u32 = 16 << 10;
 
 /// How long what PocketBase sent may be on its way by a connection that was replaced.
