@@ -15,7 +15,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -151,18 +150,7 @@ impl Question {
 /// A collection that anybody may read, and its records.
 async fn seed(address: SocketAddr) -> anyhow::Result<()> {
     let mut client = Client::superuser(address, EMAIL, PASSWORD).await?;
-
-    let mut fields = vec![
-        json!({ "name": "views", "type": "number" }),
-        json!({ "name": "created", "type": "autodate", "onCreate": true }),
-        json!({ "name": "updated", "type": "autodate", "onCreate": true, "onUpdate": true }),
-    ];
-    for name in ["title", "status", "author", "cover", HIDDEN, "content"] {
-        fields.push(json!({ "name": name, "type": "text" }));
-    }
-    let collection = json!({
-        "name": "notes", "type": "base", "listRule": "", "viewRule": "", "fields": fields,
-    });
+    let collection = fixtures::notes(None);
     client.post("/api/collections", &collection).await?;
     for number in 0..RECORDS {
         let record = fixtures::small_post(number);

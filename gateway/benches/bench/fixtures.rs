@@ -66,6 +66,28 @@ pub(crate) fn small_post(number: u32) -> Value {
     padded(record, "content", SMALL_BYTES)
 }
 
+/// A collection of such posts that anybody may read, and whom PocketBase's rule lets may change.
+pub(crate) fn notes(update_rule: Option<&str>) -> Value {
+    let mut fields = vec![
+        json!({ "name": "views", "type": "number" }),
+        json!({ "name": "created", "type": "autodate", "onCreate": true }),
+        json!({ "name": "updated", "type": "autodate", "onCreate": true, "onUpdate": true }),
+    ];
+    for name in [
+        "title",
+        "status",
+        "author",
+        "cover",
+        "secret_note",
+        "content",
+    ] {
+        fields.push(json!({ "name": name, "type": "text" }));
+    }
+    json!({
+        "name": "notes", "type": "base", "listRule": "", "viewRule": "", "updateRule": update_rule, "fields": fields,
+    })
+}
+
 /// The body with which alice changes a record, one kilobyte of it.
 pub(crate) fn change() -> Value {
     padded(

@@ -31,6 +31,7 @@ mod process;
 #[allow(dead_code, reason = "the other bench says more in it")]
 mod report;
 mod reveal;
+mod run;
 mod samples;
 mod stub;
 mod swap;
@@ -39,92 +40,70 @@ mod throughput;
 use std::io::Write;
 
 use report::Report;
+use run::Chosen;
 
 fn main() -> anyhow::Result<()> {
-    // Cargo adds arguments of its own, which begin with a dash.
-    let chosen: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
-    // Calls are measured on this thread, loads are laid on from the other.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(measure(&chosen))?;
-    std::fs::create_dir_all(fixtures::results())?;
-    report.write(&fixtures::results().join("bench.json"))?;
-    writeln!(std::io::stdout(), "\n{}", report.table())?;
-    Ok(())
+    run::run("bench.json", measure)
 }
 
-async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
-    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+async fn measure(chosen: Chosen) -> anyhow::Result<Report> {
     let stub = stub::start()?;
     let mut report = Report::default();
-    report.note(machine());
-    if is_chosen("calls") {
+    report.note(run::machine());
+    if chosen.has("calls") {
         said("calls of a rule")?;
         calls::measure(&mut report).await?;
         report.note("calls: fresh instances, bodies and records of 1 KiB, one thread");
     }
-    if is_chosen("reveal") {
+    if chosen.has("reveal") {
         said("one field of each record of a list")?;
         reveal::measure(&mut report).await?;
         report.note("reveal: lists of 500 records of 400 bytes, with and without the rule in turn");
     }
-    if is_chosen("throughput") {
+    if chosen.has("throughput") {
         said("the gateway and nginx")?;
         throughput::measure(&mut report, stub).await?;
         report.note(
             "gateway vs nginx: one worker each, wrk with 32 connections, medians of rounds in turn; the gateway logs at its default level, to /dev/null",
         );
     }
-    if is_chosen("direct") {
+    if chosen.has("direct") {
         said("the gateway before PocketBase, and PocketBase directly")?;
         direct::measure(&mut report).await?;
         report.note(
             "vs direct: PocketBase 0.40.6, records of 400 bytes, a list of 30 with totals, a guest, one rule with before and reveal; wrk with 32 connections for rounds in turn; p50 for one request at a time",
         );
     }
-    if is_chosen("login") {
+    if chosen.has("login") {
         said("logins")?;
         login::measure(&mut report).await?;
         report.note(
             "login: the password hashed at bcrypt's least cost, one rule with all three hooks; wrong logins: PocketBase's own cost, 50 connections from one address",
         );
     }
-    if is_chosen("files") {
+    if chosen.has("files") {
         said("files")?;
         files::measure(&mut report).await?;
         report.note(
             "upload, download: 100 MB, one at a time, in turn with PocketBase directly, medians; the gateway's peak above what it had before",
         );
     }
-    if is_chosen("batch") {
+    if chosen.has("batch") {
         said("batches")?;
         batch::measure(&mut report).await?;
         report.note("batch vs direct: 20 creates of 400 bytes, one batch at a time, one rule with before and reveal");
     }
-    if is_chosen("swap") {
+    if chosen.has("swap") {
         said("swaps")?;
         swap::measure(&mut report, stub).await?;
         report.note("swap: the aim for write to effect is debounce + 1.5 × load time");
     }
-    if is_chosen("hostile") {
+    if chosen.has("hostile") {
         said("hostile rules")?;
         hostile::measure(&mut report, stub).await?;
         report.note("hostile: as many endless loops at once as the gateway has worker threads");
     }
     Ok(report)
-}
-
-/// What there is of the machine, and how busy it was with other things.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let busy = busy.split(' ').next().unwrap_or_default();
-    format!("{cores} cores, load average before {busy}")
 }
 
 /// Says what is measured now, since all of it takes minutes.

@@ -27,6 +27,8 @@ mod peer;
 mod process;
 #[path = "../bench/report.rs"]
 mod report;
+#[path = "../bench/run.rs"]
+mod run;
 #[path = "../bench/samples.rs"]
 #[allow(dead_code, reason = "the other bench asks for more")]
 mod samples;
@@ -38,60 +40,44 @@ mod swap;
 use std::io::Write;
 
 use report::Report;
+use run::Chosen;
 
 fn main() -> anyhow::Result<()> {
-    // Cargo adds arguments of its own, which begin with a dash.
-    let chosen: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(measure(&chosen))?;
-    std::fs::create_dir_all(fixtures::results())?;
-    report.write(&fixtures::results().join("bench-rules.json"))?;
-    writeln!(std::io::stdout(), "\n{}", report.table())?;
-    Ok(())
+    run::run("bench-rules.json", measure)
 }
 
-async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
-    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+async fn measure(chosen: Chosen) -> anyhow::Result<Report> {
     let stub = stub::start()?;
     let mut report = Report::default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let busy = busy.split(' ').next().unwrap_or_default();
-    report.note(format!("{cores} cores, load average before {busy}"));
-    if is_chosen("fresh") {
+    report.note(run::machine());
+    if chosen.has("fresh") {
         said("one call of a rule")?;
         fresh::measure(&mut report).await?;
         report.note(
             "fresh: the ownership rule with its settings parsed, a body and records of 1 KiB, a new instance for each call, one thread; raw: store, instance and their end; at 70 % load: calls begin at even times, and count from when they should have begun",
         );
     }
-    if is_chosen("peer") {
+    if chosen.has("peer") {
         said("the same work as the nearest peer does it")?;
         peer::measure(&mut report).await?;
         report.note(
             "peer: wapc 2.2.0 and wasmtime-provider 2.25.0, JSON in and out, a new instance for each call, in turn with Hapta; medians of all",
         );
     }
-    if is_chosen("guests") {
+    if chosen.has("guests") {
         said("rules in JavaScript and Python")?;
         guests::measure(&mut report).await?;
         report.note(
             "guests: the same request and the same work; made ahead: calls so far apart that an instance waits for each",
         );
     }
-    if is_chosen("idle") {
+    if chosen.has("idle") {
         said("gateways with and without rules")?;
         idle::measure(&mut report, stub).await?;
         report
             .note("idle: resident memory of the process once it serves, medians of starts in turn");
     }
-    if is_chosen("swap") {
+    if chosen.has("swap") {
         said("swaps")?;
         swap::measure(&mut report, stub).await?;
         report.note("swap: the aim for write to effect is debounce + 1.5 × load time");

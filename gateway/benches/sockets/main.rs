@@ -24,6 +24,8 @@ mod process;
 #[path = "../bench/report.rs"]
 #[allow(dead_code, reason = "the other bench says more in it")]
 mod report;
+#[path = "../bench/run.rs"]
+mod run;
 #[path = "../bench/samples.rs"]
 #[allow(dead_code, reason = "the other bench asks for more")]
 mod samples;
@@ -36,17 +38,13 @@ use std::io::Write;
 
 use anyhow::ensure;
 use report::Report;
+use run::Chosen;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that the largest measurement needs here.
 const DESCRIPTORS: u64 = 18_500;
 
 fn main() -> anyhow::Result<()> {
-    // Cargo adds arguments of its own, which begin with a dash.
-    let chosen: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum;
     let current = most;
@@ -55,26 +53,13 @@ fn main() -> anyhow::Result<()> {
         most.is_none_or(|most| most >= DESCRIPTORS),
         "{DESCRIPTORS} file descriptors are needed, and {most:?} is the hard limit"
     );
-    // The crowd is on one thread.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(measure(&chosen))?;
-    std::fs::create_dir_all(fixtures::results())?;
-    report.write(&fixtures::results().join("bench-sockets.json"))?;
-    writeln!(std::io::stdout(), "\n{}", report.table())?;
-    Ok(())
+    run::run("bench-sockets.json", measure)
 }
 
-async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
-    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+async fn measure(chosen: Chosen) -> anyhow::Result<Report> {
     let mut report = Report::default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let busy = busy.split(' ').next().unwrap_or_default();
-    report.note(format!("{cores} cores, load average before {busy}"));
-    if is_chosen("guests") {
+    report.note(run::machine());
+    if chosen.has("guests") {
         said("guests that watch")?;
         guests::measure(&mut report).await?;
         report.note(
@@ -84,12 +69,12 @@ async fn measure(chosen: &[String]) -> anyhow::Result<Report> {
             "write watched: a guest changes a record of 400 bytes that 10,000 guests watch; the gateway has one rule with before and reveal; PocketBase alone has its own 10,000",
         );
     }
-    if is_chosen("users") {
+    if chosen.has("users") {
         said("users that watch")?;
         users::measure(&mut report).await?;
         report.note("feed users: the same with 2,000 users, each with a token of its own");
     }
-    if is_chosen("idle") {
+    if chosen.has("idle") {
         said("streams on which nothing happens")?;
         idle::measure(&mut report).await?;
         report.note("idle: 18,000 streams from 16 addresses, for a minute; memory: above what the process had with 2,000 of them");

@@ -34,17 +34,7 @@ impl Stage {
         let folder = fixtures::folder(name)?;
         let pocketbase = Process::pocketbase(&folder, EMAIL, PASSWORD).await?;
         let mut client = Client::superuser(pocketbase.address, EMAIL, PASSWORD).await?;
-        let mut fields = vec![
-            json!({ "name": "views", "type": "number" }),
-            json!({ "name": "created", "type": "autodate", "onCreate": true }),
-            json!({ "name": "updated", "type": "autodate", "onCreate": true, "onUpdate": true }),
-        ];
-        for name in ["title", "status", "author", "cover", HIDDEN, "content"] {
-            fields.push(json!({ "name": name, "type": "text" }));
-        }
-        let collection = json!({
-            "name": "notes", "type": "base", "listRule": "", "viewRule": "", "updateRule": "", "fields": fields,
-        });
+        let collection = fixtures::notes(Some(""));
         client.post("/api/collections", &collection).await?;
         let records = "/api/collections/notes/records";
         client.post(records, &fixtures::small_post(1)).await?;

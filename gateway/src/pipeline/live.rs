@@ -83,7 +83,7 @@ async fn join(
 ) -> Result<Vec<Membership>, Error> {
     let mut memberships = Vec::with_capacity(asked.len());
     for asked in asked {
-        let want = want(&asked)?;
+        let want = want(asked)?;
         memberships.push(gateway.realtime.join(listener, want, outbox)?);
     }
     for line in gateway.realtime.take_begun() {
@@ -103,28 +103,26 @@ async fn join(
     Ok(memberships)
 }
 
-fn want(asked: &Asked) -> Result<Want, Error> {
-    let operation = asked.permitted.operation()?;
-    let exchange = asked.permitted.exchange();
+fn want(asked: Asked) -> Result<Want, Error> {
+    let exchange = &asked.exchange;
     let Some(collection) = &exchange.collection else {
         return Err(Error::NotExposed(String::new()));
     };
-    let topic = asked.upstream()?;
     Ok(Want {
-        spelling: Arc::clone(&asked.spelling),
-        fields: operation.fields().cloned(),
-        topic: topic.into(),
+        fields: asked.operation.fields().cloned(),
         watched: Watched {
             collection: Arc::clone(collection),
             expanded: exchange.expanded.clone(),
             surface: Arc::clone(&exchange.client.surface),
-            operation,
+            operation: asked.operation,
         },
+        spelling: asked.spelling,
+        topic: asked.topic,
     })
 }
 
 /// As whom somebody listens.
-pub(super) fn listener(principal: &Principal, generation: u64) -> Listener {
+fn listener(principal: &Principal, generation: u64) -> Listener {
     let Some(vouched) = principal.record() else {
         return Listener {
             identity: Identity::Guest,

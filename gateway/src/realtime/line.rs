@@ -123,6 +123,11 @@ impl Line {
         self.overran.notify_one();
     }
 
+    /// Whether that happened since the last look.
+    pub fn was_overrun(&self) -> bool {
+        self.overrun.swap(false, Ordering::AcqRel)
+    }
+
     /// Waits until something was told that nobody could take.
     pub async fn overran(&self) {
         self.overran.notified().await;
@@ -160,11 +165,6 @@ impl Line {
         let told = told.wait_for(|told| told.contains_key(topic)).await;
         let since = told.ok().and_then(|told| told.get(topic).copied());
         since.unwrap_or_else(Instant::now)
-    }
-
-    /// Whether that happened since the last look.
-    pub fn was_overrun(&self) -> bool {
-        self.overrun.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn has_room(&self) -> bool {

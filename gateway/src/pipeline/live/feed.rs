@@ -156,13 +156,10 @@ async fn account(gateway: &Gateway, notice: &Notice) {
         let text = notice.record.get(key).and_then(Value::as_str);
         text.unwrap_or_default().to_owned()
     };
-    let identity = Identity::Record {
-        collection: text("collectionName"),
-        id: text("id"),
-    };
-    // Also where nobody of that name listens yet: somebody may be about to.
     let (collection, id) = (text("collectionName"), text("id"));
+    // Also where nobody of that name listens yet: somebody may be about to.
     gateway.sessions.forget(&collection, &id);
+    let identity = Identity::Record { collection, id };
     if let Some(person) = gateway.realtime.person(&identity) {
         accounts::ask_again(gateway, &person).await;
     }

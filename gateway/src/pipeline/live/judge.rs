@@ -13,7 +13,7 @@ use super::{feed, prove, subscribe};
 use crate::error::Error;
 use crate::exchange::{Client, Exchange};
 use crate::gateway::{Gateway, Seen};
-use crate::operation::{Operation, RecordAction, RecordId};
+use crate::operation::{Operation, RecordAction};
 use crate::pipeline::{answer, closed, permit, release as reply};
 use crate::realtime::{Class, Ear, Line, Sighting, Turn, digest};
 use crate::record::{Records, Shape};
@@ -44,8 +44,9 @@ pub(super) async fn judge(
         let Some(Waiting { notice, room }) = next else {
             return;
         };
-        for class in line.classes(&notice.topic) {
-            event(&gateway, &class, notice.action, notice.record.clone()).await;
+        // On a line of one identity a topic is one class.
+        if let Some(class) = line.classes(&notice.topic).pop() {
+            event(&gateway, &class, notice.action, notice.record).await;
         }
         drop(room);
     }
@@ -227,11 +228,7 @@ fn exchange(
 ) -> Result<Exchange, Error> {
     let collection = current(gateway, class);
     let is = |key: &str, own: &str| record.get(key).and_then(Value::as_str) == Some(own);
-    let id = record
-        .get("id")
-        .and_then(Value::as_str)
-        .and_then(RecordId::new);
-    let (Some(id), true) = (id, is("collectionId", &collection.id)) else {
+    let (Some(id), true) = (prove::id_of(record), is("collectionId", &collection.id)) else {
         let problem = "an event of another record than was asked for".to_owned();
         return Err(UpstreamError::Garbled(problem).into());
     };

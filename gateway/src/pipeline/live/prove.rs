@@ -96,7 +96,7 @@ async fn leave(gateway: &Gateway, class: &Arc<Class>, record: &Value, why: Leave
     let id = record.get("id").and_then(Value::as_str).unwrap_or_default();
     match (class.had(id, gateway.in_force().serial), why) {
         (Had::No, _) => gateway.count_event(EventOutcome::Unseen),
-        (Had::Told, _) => gone(gateway, class, record, EventOutcome::Left).await,
+        (Had::Told, _) => gone(gateway, class, record).await,
         // Rules may have kept it back all along.
         (Had::Seeded, Leaves::Unseen) => end(gateway, class, record).await,
         (Had::Seeded, Leaves::ByRule) | (Had::Unsure, _) => {
@@ -132,7 +132,7 @@ async fn end(gateway: &Gateway, class: &Arc<Class>, record: &Value) {
 
 /// Tells that a record is gone, of which they were told before: no rule is asked about
 /// a name that they have.
-async fn gone(gateway: &Gateway, class: &Arc<Class>, record: &Value, outcome: EventOutcome) {
+async fn gone(gateway: &Gateway, class: &Arc<Class>, record: &Value) {
     let id = record.get("id").and_then(Value::as_str).unwrap_or_default();
     class.has_no_more(id);
     let collection = judge::current(gateway, class);
@@ -143,7 +143,7 @@ async fn gone(gateway: &Gateway, class: &Arc<Class>, record: &Value, outcome: Ev
     });
     let generation = gateway.in_force().serial;
     class.deliver(&event, generation).await;
-    gateway.count_event(outcome);
+    gateway.count_event(EventOutcome::Left);
 }
 
 /// The record as the class sees it; none: it does not.
@@ -277,7 +277,7 @@ fn as_seen(collection: &Collection, record: &Value) -> Value {
     fields.into()
 }
 
-fn id_of(record: &Value) -> Option<RecordId> {
+pub(super) fn id_of(record: &Value) -> Option<RecordId> {
     record
         .get("id")
         .and_then(Value::as_str)

@@ -33,8 +33,12 @@ pub(in crate::pipeline) struct Wanted {
 pub(in crate::pipeline) struct Asked {
     /// As the client spells it: what its events are called.
     pub(in crate::pipeline) spelling: Arc<str>,
-    /// Its exchange's operation is the [`Operation::Watch`].
-    pub(in crate::pipeline) permitted: Permitted,
+    /// What was asked, by whom.
+    pub(in crate::pipeline) exchange: Arc<Exchange>,
+    /// The [`Operation::Watch`], as rules narrowed it.
+    pub(in crate::pipeline) operation: Operation,
+    /// The same for PocketBase.
+    pub(in crate::pipeline) topic: Arc<str>,
 }
 
 /// Reads the topics of a subscription. One that is there twice counts once.
@@ -100,15 +104,8 @@ pub(in crate::pipeline) async fn permit(
     let mut asked = Vec::with_capacity(topics.len());
     for (spelling, operation) in topics {
         let permitted = subscription.permit(operation, trace).await;
-        let permitted = permitted.map_err(|error| of_topic(&spelling, error))?;
-        let topic = Asked {
-            spelling,
-            permitted,
-        };
-        topic
-            .upstream()
-            .map_err(|error| of_topic(&topic.spelling, error))?;
-        asked.push(topic);
+        let topic = permitted.and_then(|permitted| Asked::new(&spelling, &permitted));
+        asked.push(topic.map_err(|error| of_topic(&spelling, error))?);
     }
     Ok(asked)
 }
@@ -177,19 +174,24 @@ impl Subscription<'_> {
 }
 
 impl Asked {
-    /// The topic for PocketBase, as rules narrowed it.
-    ///
     /// # Errors
     ///
     /// A filter beyond its bounds, or a topic longer than PocketBase takes: the filter
     /// that a rule adds is in it.
-    pub(in crate::pipeline) fn upstream(&self) -> Result<String, Error> {
-        let collection = self.permitted.exchange().collection.as_ref();
+    fn new(spelling: &Arc<str>, permitted: &Permitted) -> Result<Self, Error> {
+        let operation = permitted.operation()?;
+        let collection = permitted.exchange().collection.as_ref();
         // By its id, which outlives another name.
         let id = collection.map_or("", |collection| collection.id.as_str());
-        let topic = self.permitted.operation()?.upstream_topic(id);
+        let topic = operation.upstream_topic(id);
         let fits = topic.filter(|topic| topic.len() <= LONGEST_TOPIC);
-        fits.ok_or_else(|| OperationError::Topic(TOO_LONG).into())
+        let topic = fits.ok_or(OperationError::Topic(TOO_LONG))?;
+        Ok(Self {
+            spelling: Arc::clone(spelling),
+            exchange: Arc::clone(permitted.exchange()),
+            operation,
+            topic: topic.into(),
+        })
     }
 }
 
