@@ -21,7 +21,7 @@ example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.tom
 guest_crates  := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench bench-rules bench-sockets fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz browser
+.PHONY: help run test test-matrix rules lint bench bench-edge bench-rules bench-sockets fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,11 @@ bench: pocketbase rules test-rules ## speed, layer by layer: a table, and target
 	cargo build --profile dist --package hapta
 	install -D target/dist/hapta target/bench/hapta
 	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench bench
+
+bench-edge: pocketbase rules test-rules ## sessions, limits, and a flood of logins: a table, and target/bench/bench-edge.json
+	cargo build --profile dist --package hapta
+	install -D target/dist/hapta target/bench/hapta
+	HAPTA=$(abspath target/bench/hapta) cargo bench --profile dist --package hapta --bench edge
 
 bench-rules: rules test-rules guests peer ## speed of the rule engine: a table, and target/bench/bench-rules.json
 	cargo build --profile dist --package hapta

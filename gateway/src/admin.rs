@@ -1,9 +1,12 @@
-//! The listener for operators: health, readiness, status, metrics.
+//! The listener for operators: health, readiness, status, metrics, sessions.
 //!
 //! Health and readiness tell nothing but yes or no, so anybody who reaches the
 //! listener may ask; the rest wants `HAPTA_ADMIN_KEY`.
 
-use std::net::SocketAddr;
+mod attempts;
+mod sessions;
+
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,10 +15,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ring::{hmac, rand};
 use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use self::attempts::Attempts;
 use crate::gateway::Gateway;
+use crate::secret::Key;
 use crate::telemetry::{SecurityEvent, SecurityKind};
 
 #[derive(Clone)]
@@ -23,24 +29,25 @@ struct Admin {
     gateway: Arc<Gateway>,
     /// None: no key is set, so nobody has it.
     key: Option<Arc<Key>>,
+    attempts: Arc<Attempts>,
+    /// Cancelled when the end begins: requests under way are the last.
+    draining: CancellationToken,
 }
 
-/// The key, as a code of it: two codes are compared in constant time.
-struct Key {
-    secret: hmac::Key,
-    code: hmac::Tag,
-}
-
-/// The routes of the admin listener.
-pub fn router(gateway: Arc<Gateway>, key: Option<&str>) -> Router {
+/// The routes of the admin listener, which outlive that for clients: whoever asks while requests
+/// under way end is told so.
+pub fn router(gateway: Arc<Gateway>, key: Option<&str>, draining: CancellationToken) -> Router {
     let admin = Admin {
         gateway,
         key: key.and_then(Key::new).map(Arc::new),
+        attempts: Arc::default(),
+        draining,
     };
     let guarded = Router::new()
         .route("/status", get(status))
         .route("/metrics", get(metrics))
         .route("/compat", get(compat))
+        .merge(sessions::router(Arc::clone(&admin.gateway)))
         .layer(middleware::from_fn_with_state(admin.clone(), guard));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -49,27 +56,12 @@ pub fn router(gateway: Arc<Gateway>, key: Option<&str>) -> Router {
         .with_state(admin)
 }
 
-impl Key {
-    fn new(key: &str) -> Option<Self> {
-        // Without randomness there is no safe comparison, so the key opens nothing.
-        let secret = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new()).ok()?;
-        let code = hmac::sign(&secret, key.as_bytes());
-        Some(Self { secret, code })
-    }
-
-    fn opens(&self, given: &str) -> bool {
-        hmac::verify(&self.secret, given.as_bytes(), self.code.as_ref()).is_ok()
-    }
-}
-
 impl Admin {
     /// Tells of somebody who has not the key.
-    fn report(&self, code: &str, request: &Request) {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    fn report(&self, code: &str, address: Option<IpAddr>) {
         let log = &self.gateway.log;
         log.report(SecurityEvent {
-            address: peer
-                .and_then(|ConnectInfo(peer)| log.veil().address(peer.ip().to_canonical())),
+            address: address.and_then(|address| log.veil().address(address)),
             status: Some(StatusCode::UNAUTHORIZED.as_u16()),
             code: Some(code.to_owned()),
             ..SecurityEvent::now(SecurityKind::AdminKey)
@@ -83,31 +75,61 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| match value.split_once(' ') {
-            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key,
-            _ => value,
-        });
-    match (&admin.key, given) {
-        (Some(key), Some(given)) if key.opens(given) => next.run(request).await,
-        (Some(_), given) => {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let now = Instant::now();
+    // The right key passes whatever others at its address send: it can't be guessed.
+    let given = given(&headers);
+    if let (Some(key), Some(given)) = (&admin.key, given)
+        && key.opens(given.as_bytes())
+    {
+        return next.run(request).await;
+    }
+    let kept_out = address.and_then(|address| admin.attempts.kept_out(address, now));
+    if let Some(left) = kept_out {
+        admin.gateway.metrics.edge.keys_limited.inc();
+        let retry = (left.as_secs() + 1).to_string();
+        let refused = refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many requests without the right key came from this address.",
+        );
+        return ([(header::RETRY_AFTER, retry)], refused).into_response();
+    }
+    match &admin.key {
+        Some(_) => {
             let code = if given.is_some() { "wrong" } else { "missing" };
-            admin.report(code, &request);
+            admin.report(code, address);
+            if let Some(address) = address {
+                admin.attempts.note(address, now);
+            }
             refuse(
                 StatusCode::UNAUTHORIZED,
                 "Send HAPTA_ADMIN_KEY as \"Authorization: Bearer KEY\".",
             )
         }
-        (None, _) => refuse(
+        None => refuse(
             StatusCode::FORBIDDEN,
             "HAPTA_ADMIN_KEY is not set, so nothing opens this.",
         ),
     }
 }
 
+/// The key that was sent.
+fn given(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ').unwrap_or((value, ""));
+    let given = if scheme.eq_ignore_ascii_case("bearer") {
+        key
+    } else {
+        value
+    };
+    (!given.is_empty()).then_some(given)
+}
+
 async fn ready(State(admin): State<Admin>) -> Response {
+    if admin.draining.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
+    }
     match admin.gateway.upstream.health().await {
         // Whoever is degraded serves all the same: what routes requests must keep it.
         Ok(()) => match admin.gateway.degraded() {
@@ -178,23 +200,4 @@ fn refuse(status: StatusCode, message: &str) -> Response {
         body.to_string(),
     )
         .into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Key;
-
-    #[test]
-    fn only_the_key_opens() {
-        let key = Key::new("0123456789abcdef").unwrap();
-        assert!(key.opens("0123456789abcdef"));
-        for wrong in [
-            "",
-            "0123456789abcdeg",
-            "0123456789abcdef ",
-            "0123456789abcde",
-        ] {
-            assert!(!key.opens(wrong), "{wrong:?}");
-        }
-    }
 }

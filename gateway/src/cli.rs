@@ -6,6 +6,7 @@ mod help;
 mod place;
 mod rules;
 mod serve;
+mod sessions;
 mod status;
 
 use std::net::SocketAddr;
@@ -65,6 +66,12 @@ enum Command {
     /// across restarts, until it is removed. Nobody else notices.
     #[command(subcommand, after_help = help::DENY)]
     Deny(deny::Command),
+    /// Sessions: who is logged in, where sessions are the gateway's own, and the end of that.
+    ///
+    /// These commands work whether or not a gateway runs; they must run as the
+    /// gateway's own user.
+    #[command(subcommand, after_help = help::SESSIONS)]
+    Sessions(sessions::Command),
 }
 
 #[derive(Debug, clap::Args)]
@@ -95,6 +102,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Status(options) => status::run(&options),
         Command::Rules(command) => rules::run(&command),
         Command::Deny(command) => deny::run(&command),
+        Command::Sessions(command) => sessions::run(&command),
     }
 }
 

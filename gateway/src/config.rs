@@ -3,8 +3,10 @@
 //! `raw` is the file, word for word, unknown keys refused. [`Config`] is what
 //! follows from it: each station's settings, every path and default in place.
 
+mod application;
 mod collections;
 mod environment;
+mod limits;
 mod live;
 mod log;
 mod logins;
@@ -13,7 +15,9 @@ mod place;
 mod pocketbase;
 mod raw;
 mod rules;
+mod secret;
 mod server;
+mod sessions;
 mod state;
 mod surface;
 mod uploads;
@@ -31,11 +35,15 @@ pub use place::StatePlace;
 pub use pocketbase::PocketBase;
 pub use server::{Admin, Server, Tls};
 
+use crate::application::Application;
 use crate::gateway::AlarmSettings;
 use crate::operation::ExpandBounds;
 use crate::surface::Surface;
 use crate::telemetry::LogSettings;
-use crate::{locks, rules as rule_station, sessions, spool, state as state_folder};
+use crate::{
+    limits as limit_station, locks, rules as rule_station, sessions as session_station, spool,
+    state as state_folder,
+};
 
 /// Everything that can be configured, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,10 +54,12 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Where it is, or how it is started.
     pub pocketbase: PocketBase,
-    /// From `[sessions]` and `superusers.routes`.
-    pub sessions: sessions::Settings,
+    /// From `[sessions]`.
+    pub sessions: session_station::Settings,
     /// From `[live]` and `logins.pending_for`.
     pub live: Live,
+    /// From `[limits]`; takes effect on a reload.
+    pub limits: limit_station::Settings,
     /// From `[uploads]`.
     pub uploads: spool::Settings,
     /// From `[writes]`.
@@ -62,6 +72,8 @@ pub struct Config {
     pub last_good: bool,
     /// From `[state]`.
     pub state: state_folder::Settings,
+    /// A file of `[application]` that is followed like the configuration's own.
+    pub keys_file: Option<PathBuf>,
     /// When changed files are looked at.
     pub watch: WatchTimes,
     /// Where decisions and security events go.
@@ -79,6 +91,8 @@ pub struct Serving {
     pub list_scan: u32,
     /// How many faults of rules are too many.
     pub alarm: AlarmSettings,
+    /// From which applications requests are taken.
+    pub application: Application,
     /// How much an expand may gather.
     pub expand: ExpandBounds,
     /// Routes, pages and names beside PocketBase's records.
@@ -126,10 +140,6 @@ pub enum ConfigError {
     },
 }
 
-/// How many answers about tokens may be kept, each of which takes a record's
-/// memory; and how many file tokens.
-const REMEMBERED: RangeInclusive<usize> = 1..=1_000_000;
-
 /// Names in a list.
 const MOST_NAMES: usize = 200;
 
@@ -156,24 +166,13 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let raw: raw::File = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         let superusers = raw.superusers.routes == raw::Switch::On;
-        not_nothing(&[("sessions.verified_for", raw.sessions.verified_for.is_zero())])?;
-        for (key, number) in [
-            ("sessions.remembered", raw.sessions.remembered),
-            ("sessions.file_tokens", raw.sessions.file_tokens),
-        ] {
-            within(key, number, &REMEMBERED)?;
-        }
+        let sessions = sessions::resolve(&raw.sessions)?;
         Ok(Self {
             pocketbase: pocketbase::resolve(raw.pocketbase, folder, environment)?,
             admin: server::resolve_admin(raw.admin, environment)?,
             server: server::resolve(raw.server, folder, environment)?,
-            sessions: sessions::Settings {
-                verified_for: raw.sessions.verified_for,
-                remembered: raw.sessions.remembered,
-                bad_token: raw.sessions.bad_token.into(),
-                file_tokens: raw.sessions.file_tokens,
-            },
             live: live::resolve(&raw.live, logins::pending_for(&raw.logins)?)?,
+            limits: limits::resolve(&raw.limits)?,
             uploads: uploads::resolve(raw.uploads, folder)?,
             writes: writes::resolve(&raw.writes)?,
             instances: rules::instances(&raw.rules)?,
@@ -185,17 +184,25 @@ impl Config {
                 poll: raw.rules.poll,
             },
             log: log::resolve(raw.log, folder)?,
+            keys_file: application::keys_file(&raw.application, folder),
             serving: Serving {
                 superusers,
+                application: application::resolve(
+                    (&raw.application, &raw.sessions),
+                    folder,
+                    environment,
+                )?,
                 list_scan: raw.rules.list_scan,
                 alarm: rules::alarm(&raw.rules)?,
                 expand: surface::expand(&raw.expand)?,
                 surface: Arc::new(Surface {
                     logins: logins::resolve(raw.logins)?,
                     batch: writes::batch(&raw.batch)?,
+                    sessions: sessions.rolling.is_some(),
                     ..surface::resolve(&raw.compat, &raw.strict, &raw.pages)?
                 }),
             },
+            sessions,
             rules: rules::resolve(
                 raw.rules,
                 (raw.rule, raw.group),

@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::Network;
+
 /// One thing that is closed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -25,14 +27,6 @@ pub enum Deny {
     },
     /// One address, or all of a network.
     Address(Network),
-}
-
-/// Addresses that begin with the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Network {
-    /// With nothing beyond the bits.
-    address: IpAddr,
-    bits: u8,
 }
 
 /// All that is closed, for a quick look.
@@ -126,38 +120,6 @@ impl Denies {
     }
 }
 
-impl Network {
-    fn new(address: IpAddr, bits: u8) -> Option<Self> {
-        let (address, bits) = match (address, address.to_canonical()) {
-            // Of an IPv4 address in IPv6's clothes, the last 32 bits are its own.
-            (IpAddr::V6(_), canonical @ IpAddr::V4(_)) => (canonical, bits.checked_sub(96)?),
-            (address, _) => (address, bits),
-        };
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let address = match address {
-            _ if bits > width => return None,
-            IpAddr::V4(address) => {
-                let mask = u32::MAX.checked_shl(u32::from(32 - bits)).unwrap_or(0);
-                IpAddr::V4((u32::from(address) & mask).into())
-            }
-            IpAddr::V6(address) => {
-                let mask = u128::MAX.checked_shl(u32::from(128 - bits)).unwrap_or(0);
-                IpAddr::V6((u128::from(address) & mask).into())
-            }
-        };
-        Some(Self { address, bits })
-    }
-
-    fn has(&self, address: IpAddr) -> bool {
-        address.is_ipv4() == self.address.is_ipv4()
-            && Self::new(address, self.bits).as_ref() == Some(self)
-    }
-
-    fn is_one(&self) -> bool {
-        self.bits == if self.address.is_ipv4() { 32 } else { 128 }
-    }
-}
-
 /// A word that could be the name of a collection, or the id of a record.
 fn is_word(text: &str) -> bool {
     (1..=255).contains(&text.len())
@@ -179,15 +141,7 @@ impl FromStr for Deny {
                     id: id.to_owned(),
                 })
             }
-            ("address", place) => {
-                let (address, bits) = match place.split_once('/') {
-                    Some((address, bits)) => (address, Some(bits.parse().ok()?)),
-                    None => (place, None),
-                };
-                let address: IpAddr = address.parse().ok()?;
-                let all = if address.is_ipv4() { 32 } else { 128 };
-                Network::new(address, bits.unwrap_or(all)).map(Self::Address)
-            }
+            ("address", place) => place.parse().ok().map(Self::Address),
             _ => None,
         };
         parse().ok_or_else(|| DenyError(text.to_owned()))
@@ -199,8 +153,7 @@ impl fmt::Display for Deny {
         match self {
             Self::Collection(name) => write!(f, "collection:{name}"),
             Self::User { collection, id } => write!(f, "user:{collection}/{id}"),
-            Self::Address(network) if network.is_one() => write!(f, "address:{}", network.address),
-            Self::Address(Network { address, bits }) => write!(f, "address:{address}/{bits}"),
+            Self::Address(network) => write!(f, "address:{network}"),
         }
     }
 }

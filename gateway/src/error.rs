@@ -8,23 +8,31 @@
 //! can have such a name.
 
 mod body;
+mod status;
 mod told;
 
+use std::time::Duration;
+
 use http::{HeaderName, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use body::BodyError;
 pub(crate) use told::harmless;
 pub use told::{Told, cut};
 
+use self::status::{application, challenge, limit, operation, realtime, rule, session, upstream};
 use self::told::{batch, denied, files, part, place, sentence, shape, topic};
 
+use crate::application::ApplicationError;
 use crate::deny::Deny;
+use crate::exchange::forwarded::ForwardedError;
+use crate::exchange::proof::ProofError;
+use crate::limits::LimitError;
 use crate::locks::LockError;
 use crate::operation::OperationError;
 use crate::realtime::RealtimeError;
 use crate::record::ShapeError;
-use crate::rules::{Fault, RuleError};
+use crate::rules::RuleError;
 use crate::schema::PathError;
 use crate::sessions::SessionError;
 use crate::surface::Unnamed;
@@ -39,9 +47,15 @@ pub enum Error {
     /// No collection of that name, or none that is exposed: the client can't tell.
     #[error("the collection \"{0}\" is not served here")]
     NotExposed(String),
+    /// A trusted proxy does not tell whose request it is.
+    #[error(transparent)]
+    Forwarded(#[from] ForwardedError),
     /// What an operator closed in an emergency. The client is not told which of it.
     #[error("an operator denied {0}")]
     Closed(Deny),
+    /// Not from an application that may ask.
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
     /// With the header: PocketBase would write without looking.
     #[error("the condition {0} is refused: PocketBase would ignore it and write all the same")]
     Condition(HeaderName),
@@ -79,6 +93,9 @@ pub enum Error {
         /// Only the first is told.
         problem: ReachProblem,
     },
+    /// Asked more often than may be.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// Other writes to the same record take too long.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -186,12 +203,15 @@ impl Error {
             } => true,
             Self::Body(error) => error.is_mismatch(),
             Self::Operation(_)
+            | Self::Forwarded(_)
             | Self::Closed(_)
+            | Self::Application(_)
             | Self::SuperuserRoute
             | Self::NotSuperuser
             | Self::Redirect
             | Self::Concealed(_)
             | Self::SignUpInBatch
+            | Self::Limit(_)
             | Self::Lock(_)
             | Self::Part { .. }
             | Self::Topic { .. }
@@ -211,6 +231,16 @@ impl Error {
         }
     }
 
+    /// How long it takes until asking again makes sense, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Limit(error) => Some(error.wait()),
+            Self::Part { error, .. } | Self::Topic { error, .. } => error.retry_after(),
+            _ => None,
+        }
+    }
+
     /// What the client is told.
     #[must_use]
     pub fn told(&self) -> Told {
@@ -218,6 +248,10 @@ impl Error {
             return denied(denial);
         }
         if let Self::Part { index, error } = self {
+            // It is about who asks, and not about the part.
+            if matches!(**error, Self::Limit(_)) {
+                return error.told();
+            }
             return part(*index, error.told());
         }
         if let Self::Topic { topic: text, error } = self {
@@ -245,6 +279,12 @@ impl Error {
         if let Self::Body(BodyError::Files(error)) = self {
             files(error, &mut reason);
         }
+        if let Self::Application(ApplicationError::Proof(ProofError::Time { now })) = self {
+            // A client whose clock is wrong can put it right.
+            if let Some(Value::Object(own)) = reason.get_mut("@gateway") {
+                own.insert("now".to_owned(), (*now).into());
+            }
+        }
         Told {
             status,
             body: shape(status, &message, &reason),
@@ -252,11 +292,22 @@ impl Error {
         }
     }
 
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    /// What a refusal says of how to come back, for `WWW-Authenticate`.
+    pub(crate) fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Application(error) => challenge(error),
+            Self::Session(SessionError::Unproven) => challenge(&ApplicationError::Unproven),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Operation(error) => operation(error),
             Self::NotExposed(_) => (StatusCode::NOT_FOUND, "not_exposed"),
+            Self::Forwarded(_) => (StatusCode::BAD_REQUEST, "forwarded"),
             Self::Closed(_) => (StatusCode::FORBIDDEN, "denied_by_operator"),
+            Self::Application(error) => application(error),
             Self::Condition(_) => (StatusCode::BAD_REQUEST, "condition"),
             Self::SuperuserRoute => (StatusCode::FORBIDDEN, "superuser_route"),
             Self::NotSuperuser => (StatusCode::FORBIDDEN, "not_superuser"),
@@ -264,6 +315,7 @@ impl Error {
             Self::Concealed(_) => (StatusCode::BAD_REQUEST, "sign_up_field"),
             Self::Session(error) => session(error),
             Self::SignUpInBatch => (StatusCode::BAD_REQUEST, "sign_up_in_batch"),
+            Self::Limit(error) => limit(error),
             Self::Lock(_) => (StatusCode::SERVICE_UNAVAILABLE, "record_busy"),
             // As PocketBase has it, whatever the part is refused with.
             Self::Part { .. } => (StatusCode::BAD_REQUEST, "batch"),
@@ -298,102 +350,10 @@ impl Error {
     }
 }
 
-fn operation(error: &OperationError) -> (StatusCode, &'static str) {
-    match error {
-        OperationError::UnknownRoute => (StatusCode::NOT_FOUND, "unknown_route"),
-        OperationError::NotServed { .. } => (StatusCode::NOT_FOUND, "not_served"),
-        OperationError::Path(_) => (StatusCode::BAD_REQUEST, "path"),
-        OperationError::Query { .. }
-        | OperationError::Part { .. }
-        | OperationError::QueryString(_) => (StatusCode::BAD_REQUEST, "query"),
-        OperationError::Topic(_) | OperationError::Option { .. } => {
-            (StatusCode::BAD_REQUEST, "topic")
-        }
-        OperationError::Filter(_) => (StatusCode::BAD_REQUEST, "filter"),
-    }
-}
-
-fn session(error: &SessionError) -> (StatusCode, &'static str) {
-    match error {
-        SessionError::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
-        SessionError::Header => (StatusCode::UNAUTHORIZED, "token_header"),
-        SessionError::Token(_)
-        | SessionError::Collection
-        | SessionError::Refused
-        | SessionError::Unknown => (StatusCode::UNAUTHORIZED, "token_invalid"),
-        SessionError::TwoPeople => (StatusCode::UNAUTHORIZED, "token_of_another"),
-        SessionError::Full => (StatusCode::SERVICE_UNAVAILABLE, "file_tokens_full"),
-        SessionError::Superuser => (StatusCode::FORBIDDEN, "superuser"),
-        SessionError::Upstream(error) => upstream(error),
-    }
-}
-
-fn realtime(error: &RealtimeError) -> (StatusCode, &'static str) {
-    match error {
-        RealtimeError::Full => (StatusCode::SERVICE_UNAVAILABLE, "streams_full"),
-        RealtimeError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "streams_of_address"),
-        RealtimeError::TooManyOfPrincipal => {
-            (StatusCode::TOO_MANY_REQUESTS, "streams_of_principal")
-        }
-        RealtimeError::TooManyTopics(_) => (StatusCode::BAD_REQUEST, "topics"),
-        RealtimeError::OtherIdentity => (StatusCode::FORBIDDEN, "other_identity"),
-        RealtimeError::TopicsOfAddress(_) => (StatusCode::TOO_MANY_REQUESTS, "topics_of_address"),
-        RealtimeError::Classes => (StatusCode::SERVICE_UNAVAILABLE, "live_classes"),
-        RealtimeError::Lines => (StatusCode::SERVICE_UNAVAILABLE, "live_lines"),
-        RealtimeError::Late => (StatusCode::GATEWAY_TIMEOUT, "live_late"),
-        RealtimeError::Unknown => (StatusCode::NOT_FOUND, "unknown_client"),
-        RealtimeError::TooLarge => (StatusCode::BAD_REQUEST, "outcome_too_large"),
-        RealtimeError::Ended => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-        RealtimeError::Random => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
-    }
-}
-
-fn rule(error: &RuleError) -> (StatusCode, &'static str) {
-    match error {
-        // Told in the rule's own words: see `told`.
-        RuleError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
-        RuleError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "rule_busy"),
-        RuleError::Chained { .. } => (StatusCode::BAD_REQUEST, "batch_chained"),
-        RuleError::Unexposed { .. } => (StatusCode::FORBIDDEN, "not_exposed"),
-        RuleError::Faulted { fault, .. } => (fault_status(fault), fault.code()),
-    }
-}
-
-/// What may pass by itself is 503, what will not is 500.
-fn fault_status(fault: &Fault) -> StatusCode {
-    match fault {
-        Fault::Cpu | Fault::Deadline | Fault::Pool => StatusCode::SERVICE_UNAVAILABLE,
-        Fault::Trap(_)
-        | Fault::Memory
-        | Fault::Stack
-        | Fault::HostCalls
-        | Fault::UndeclaredField(_)
-        | Fault::UndeclaredDrop
-        | Fault::Host
-        | Fault::Chained
-        | Fault::BadEdit(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-fn upstream(error: &UpstreamError) -> (StatusCode, &'static str) {
-    match error {
-        UpstreamError::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_away"),
-        UpstreamError::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_late"),
-        // It is the request that asked for so much.
-        UpstreamError::TooLarge(_) => (StatusCode::BAD_REQUEST, "answer_too_large"),
-        UpstreamError::Garbled(_) | UpstreamError::Schema(_) => {
-            (StatusCode::BAD_GATEWAY, "upstream_shape")
-        }
-        UpstreamError::Limited => (StatusCode::TOO_MANY_REQUESTS, "upstream_limited"),
-        UpstreamError::Unsupported(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_version"),
-        UpstreamError::Credential(_) => (StatusCode::SERVICE_UNAVAILABLE, "upstream_credential"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{Denial, FieldError};
+    use crate::rules::{Denial, Fault, FieldError};
 
     #[test]
     fn a_denial_speaks_in_the_rules_words() {

@@ -2,18 +2,24 @@
 //! collection, by whom, from where and when.
 
 pub mod batch;
+pub mod encoding;
 pub mod files;
 pub mod form;
+pub mod forwarded;
 pub mod json;
 pub mod keys;
 pub mod media;
+pub mod proof;
+mod reached;
 pub mod token;
 mod touched;
+pub mod traceparent;
 mod upload;
 mod value;
 pub mod write;
 
 pub use files::{FilesError, Types, hold_uploads};
+pub use reached::Reached;
 pub use touched::Touched;
 pub use upload::Upload;
 
@@ -25,7 +31,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 
 use crate::operation::{CollectionRef, Operation, RecordId, RecordQuery, Takes};
-use crate::principal::{Principal, Token};
+use crate::principal::{Principal, Thumbprint, Token};
 use crate::schema::Collection;
 use crate::surface::{Surface, Unnamed};
 
@@ -66,6 +72,8 @@ pub struct Client {
     pub address: IpAddr,
     /// As received. Rules may read most of them; few go upstream.
     pub headers: HeaderMap,
+    /// The key that the request was signed with, where that was checked.
+    pub key: Option<Thumbprint>,
     /// Whether the answer is passed on as it comes: ranges and conditions matter upstream.
     pub wants_file: bool,
     /// What is served beside records, as it was when the request came in.
@@ -161,6 +169,7 @@ impl Client {
         Self {
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             headers,
+            key: None,
             wants_file: false,
             surface,
         }
@@ -203,6 +212,7 @@ impl Exchange {
             client: Client {
                 address: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 headers: HeaderMap::new(),
+                key: None,
                 wants_file: false,
                 surface: Arc::default(),
             },

@@ -20,11 +20,12 @@ use self::alarm::Faults;
 use self::candidate::{Candidate, check_collections};
 use self::keeping::Keeping;
 use crate::config::{Config, Live, Server, Serving};
+use crate::limits::Limits;
 use crate::locks::Locks;
 use crate::pipeline::live::Seldom;
 use crate::realtime::{Most, Realtime};
 use crate::rules::{Engine, EngineError, Generation, GenerationError, HistoryError, Tallies};
-use crate::sessions::Sessions;
+use crate::sessions::{Ledger, Proofs, Sessions, StoreError};
 use crate::spool::{SpoolError, Spools};
 use crate::state::{State, StateError};
 use crate::telemetry::{Log, Metrics, Observed, Stations};
@@ -36,6 +37,10 @@ pub struct Gateway {
     pub upstream: Arc<Upstream>,
     /// Finds out who asks.
     pub sessions: Sessions,
+    /// Counts how often somebody asks.
+    pub limits: Arc<Limits>,
+    /// Sees to it that a client's proof counts once.
+    pub proofs: Proofs,
     /// Lets one write to a record after another.
     pub locks: Arc<Locks>,
     /// Holds event streams.
@@ -123,6 +128,14 @@ pub enum BuildError {
         /// Why the last good generation can't.
         last_good: Box<BuildError>,
     },
+    /// Sessions of the gateway's own can't be had.
+    #[error(transparent)]
+    Sessions(#[from] StoreError),
+    /// They outlive the gateway, or are none.
+    #[error(
+        "sessions.mode = \"rolling\" keeps sessions in the state folder, and there is none; name a folder that the gateway can write with [state] folder"
+    )]
+    NoState,
     /// The folder that was named for the files of uploads can't be used.
     #[error("uploads.folder: {0}")]
     Spool(#[from] SpoolError),
@@ -135,6 +148,14 @@ pub enum BuildError {
         /// As the configuration spells it.
         name: String,
         /// Those that PocketBase has, but for its own; joined by commas.
+        known: String,
+    },
+    /// Spelled otherwise counts as not there.
+    #[error("limits.collections.{name}: PocketBase has no such collection; it has {known}")]
+    NothingToLimit {
+        /// As the configuration spells it.
+        name: String,
+        /// As above.
         known: String,
     },
 }
@@ -166,7 +187,9 @@ impl Gateway {
         let metrics = Metrics::default();
         let log = Log::new(&config.log, state.as_deref().and_then(veil_key), &metrics);
         let gateway = Self {
-            sessions: Sessions::new(config.sessions.clone(), Arc::clone(&upstream)),
+            sessions: sessions(&config, &upstream, state.as_deref())?,
+            limits: Limits::new(&config.limits),
+            proofs: Proofs::new(now_ms() / 1_000),
             locks: Locks::new(config.writes.clone()),
             realtime: realtime(&config.live),
             opening: Semaphore::new(OPENING),
@@ -217,6 +240,7 @@ impl Gateway {
         // What is here now came as a command or its files have it.
         self.keeping.standing().degraded = None;
         let next = InForce::new(&config, generation);
+        self.limits.follow(&config.limits);
         let restart = self.take_over(config);
         let swapped = next.generation.number;
         let is_as_before = next.generation.digest == before.generation.digest;
@@ -248,9 +272,12 @@ impl Gateway {
         let stations = Stations {
             streams: self.realtime.counts(),
             hub: self.realtime.hub_counts(),
+            limits: self.limits.counts(),
             locks: self.locks.counts(),
             files: self.sessions.file_tokens(),
+            proofs: self.proofs.counts(now_ms() / 1_000),
             spools: self.spools.counts(),
+            sessions: self.sessions.counts(),
         };
         self.metrics.text(tallies, &in_force.generation, &stations)
     }
@@ -357,6 +384,23 @@ fn realtime(live: &Live) -> Realtime {
         classes: live.classes,
     };
     Realtime::new(live.realtime.clone(), live.mode, most)
+}
+
+/// Who asks. A folder that is only visited, or not there yet, is one of a check: then sessions
+/// are looked at, and left as they are.
+fn sessions(
+    config: &Config,
+    upstream: &Arc<Upstream>,
+    state: Option<&State>,
+) -> Result<Sessions, StoreError> {
+    let settings = config.sessions.clone();
+    let own = state.filter(|state| state.is_ours());
+    if let (Some(_), Some(visited), None) = (&settings.rolling, state, own)
+        && let Some(ledger) = Ledger::find(visited)?
+    {
+        ledger.check()?;
+    }
+    Sessions::open(settings, Arc::clone(upstream), own)
 }
 
 /// Where files wait. A folder that nobody named may be missing as long as no file comes.

@@ -4,7 +4,7 @@
 //!
 //! A request comes through a door ([`doors`]) and takes one path, in
 //! [`pipeline`]: permit → fetch → release. On the way it meets the stations,
-//! which do not know each other: [`sessions`] says who asks, [`rules`] judges,
+//! which do not know each other: [`limits`] says how often, [`sessions`] who asks, [`rules`] judges,
 //! [`locks`] lets one write to a record after another, [`realtime`] holds event
 //! streams and knows who listens to what. [`upstream`] is the one way to PocketBase.
 //!
@@ -14,9 +14,10 @@
 //! # The modules, in reading order
 //!
 //! - the vocabulary, pure: [`operation`], [`principal`], [`exchange`],
-//!   [`schema`], [`filter`], [`record`], [`surface`], [`deny`], [`pages`]
+//!   [`schema`], [`filter`], [`record`], [`surface`], [`network`],
+//!   [`deny`], [`pages`], [`application`], [`secret`]
 //! - under the stations: [`spool`], where files wait; [`upstream`]; [`state`], the folder of what outlives the gateway
-//! - the stations: [`sessions`], [`locks`], [`rules`], [`realtime`]
+//! - the stations: [`limits`], [`sessions`], [`locks`], [`rules`], [`realtime`]
 //! - the conductor: [`gateway`], [`pipeline`]
 //! - the doors: [`doors`]
 //! - the edge: [`error`], [`config`], [`server`], [`admin`], [`telemetry`], [`cli`]
@@ -37,20 +38,24 @@
 //!
 //! The test of the house (`tests/suite/tidy.rs`) holds who may name whom.
 
+pub mod application;
 pub mod deny;
 pub mod exchange;
 pub mod filter;
+pub mod network;
 pub mod operation;
 pub mod pages;
 pub mod principal;
 pub mod record;
 pub mod schema;
+pub mod secret;
 pub mod surface;
 
 pub mod spool;
 pub mod state;
 pub mod upstream;
 
+pub mod limits;
 pub mod locks;
 pub mod realtime;
 pub mod rules;

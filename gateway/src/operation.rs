@@ -18,6 +18,7 @@ mod part;
 mod path;
 mod query;
 mod routes;
+mod session;
 mod sort;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use part::Part;
 pub(crate) use query::decode;
 pub use query::{DownloadQuery, ListQuery, RecordQuery, WatchQuery};
 pub use routes::{Answer, Query, ROUTES, Route, State, Takes, Who};
+pub use session::SessionAction;
 pub use sort::{Sort, SortKey};
 pub use topic::{LONGEST_TOPIC, Topic};
 
@@ -163,6 +165,8 @@ pub enum Operation {
     AuthPage(Page),
     /// A file of PocketBase's public folder.
     Static(Page),
+    /// What people do about their own sessions; the gateway's own.
+    Session(SessionAction),
 }
 
 /// An operation as it was asked for.
@@ -310,6 +314,7 @@ impl Operation {
             Self::Custom(_) => OperationKind::Custom,
             Self::Dashboard(_) => OperationKind::Dashboard,
             Self::AuthPage(_) => OperationKind::AuthPage,
+            Self::Session(_) => OperationKind::Session,
             Self::Static(_) => OperationKind::Static,
         }
     }
@@ -363,9 +368,10 @@ impl Operation {
             // asked again: see `Watch`.
             Self::Subscribe => Identity::IfGood,
             Self::Health { .. } => Identity::Superuser,
-            Self::FileToken { .. } | Self::Impersonate { .. } | Self::Superuser(_) => {
-                Identity::Required
-            }
+            Self::FileToken { .. }
+            | Self::Impersonate { .. }
+            | Self::Superuser(_)
+            | Self::Session(_) => Identity::Required,
             Self::List { .. }
             | Self::View { .. }
             | Self::Create { .. }
@@ -422,6 +428,7 @@ impl Operation {
             | Self::Event { .. }
             | Self::FileToken { .. }
             | Self::AuthPage(_)
+            | Self::Session(_)
             | Self::Superuser(_) => false,
         }
     }
@@ -449,6 +456,7 @@ impl Operation {
             | Self::Download { .. }
             | Self::Dashboard(_)
             | Self::AuthPage(_)
+            | Self::Session(_)
             | Self::Static(_) => false,
         }
     }

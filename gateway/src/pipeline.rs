@@ -8,6 +8,8 @@
 mod account;
 mod allowance;
 mod answer;
+mod application;
+mod arrival;
 mod as_sent;
 mod asks;
 mod batch;
@@ -18,6 +20,7 @@ mod conditions;
 mod fetch;
 mod files;
 mod fill;
+pub(crate) mod limit;
 pub(crate) mod live;
 mod locked;
 mod login;
@@ -27,6 +30,7 @@ mod permit;
 mod reach;
 mod release;
 mod scan;
+pub(crate) mod sessions;
 mod trace;
 mod verdict;
 
@@ -43,6 +47,7 @@ pub use permit::Permitted;
 use self::trace::Trace;
 use crate::error::Error;
 use crate::gateway::Gateway;
+use crate::limits::Running;
 use crate::operation::OperationError;
 use crate::realtime::Events;
 use crate::upstream::{FileBody, UpstreamError};
@@ -57,7 +62,7 @@ pub struct Request {
     pub query: Option<String>,
     /// As received.
     pub headers: HeaderMap,
-    /// The client's address.
+    /// Of the other end of the connection; the pipeline finds out for whom it asks.
     pub address: IpAddr,
     /// Read by the pipeline, and only within its bound.
     pub body: RequestBody,
@@ -75,6 +80,11 @@ pub struct Response {
     pub headers: HeaderMap,
     /// Whole even for `HEAD`: the door leaves it out.
     pub body: ResponseBody,
+    /// Whether the door may compress it. The length of what is compressed tells of what is in it,
+    /// so nothing with a token in it may be.
+    pub compressible: bool,
+    /// A place among the requests of who asked, to be kept until a long answer has been taken.
+    pub(crate) held: Option<Arc<Running>>,
 }
 
 /// The body of an answer.
@@ -90,14 +100,21 @@ pub enum ResponseBody {
     Events(Events),
 }
 
+/// Answers in memory of so many bytes count as under way until they are taken.
+pub(crate) const LONG: usize = 64 << 10;
+
 /// Header of every answer: finds the exchange's log line again.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
 
 /// Answers a request, whatever comes of it, and writes its one log line.
-pub async fn serve(gateway: &Arc<Gateway>, request: Request) -> Response {
-    let mut trace = Trace::begin(gateway, &request);
+pub async fn serve(gateway: &Arc<Gateway>, mut request: Request) -> Response {
+    let (arrival, told) = arrival::arrive(&gateway.server.proxies, &mut request);
+    let mut trace = Trace::begin(gateway, &request, arrival);
     let allowance = Arc::clone(&trace.allowance);
-    let whole = answer(gateway, request, &mut trace);
+    let whole = async {
+        told?;
+        answer(gateway, request, &mut trace).await
+    };
     let result = tokio::select! {
         biased;
         result = whole => result,
@@ -105,6 +122,11 @@ pub async fn serve(gateway: &Arc<Gateway>, request: Request) -> Response {
     };
     trace.end(&result);
     let mut response = result.unwrap_or_else(|error| refuse(&error));
+    limit::tell(&trace.counted, &mut response.headers);
+    response.compressible = trace.may_be_compressed();
+    if matches!(&response.body, ResponseBody::Bytes(bytes) if bytes.len() >= LONG) {
+        response.held = trace.counted.running();
+    }
     if let Ok(id) = HeaderValue::from_str(&trace.id) {
         response.headers.insert(REQUEST_ID, id);
     }
@@ -161,6 +183,8 @@ impl Response {
             status,
             headers,
             body: ResponseBody::Bytes(print(body)),
+            compressible: false,
+            held: None,
         }
     }
 
@@ -172,6 +196,8 @@ impl Response {
             status,
             headers,
             body: ResponseBody::Empty,
+            compressible: false,
+            held: None,
         }
     }
 
@@ -180,11 +206,18 @@ impl Response {
         guard(&mut headers);
         if file.is_page {
             frame(&mut headers);
+            // Addresses of pages may say what is none of other sites' business.
+            headers.insert(
+                header::REFERRER_POLICY,
+                HeaderValue::from_static("same-origin"),
+            );
         }
         Self {
             status: file.status,
             headers,
             body: ResponseBody::File(file),
+            compressible: false,
+            held: None,
         }
     }
 
@@ -208,6 +241,8 @@ impl Response {
             status: StatusCode::OK,
             headers,
             body: ResponseBody::Events(events),
+            compressible: false,
+            held: None,
         }
     }
 }
@@ -216,6 +251,11 @@ impl Response {
 pub(crate) fn refuse(error: &Error) -> Response {
     let told = error.told();
     let mut response = Response::json(told.status, &told.body);
+    limit::tell_wait(error, &mut response.headers);
+    if let Some(challenge) = error.challenge() {
+        let challenge = HeaderValue::from_static(challenge);
+        response.headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if let Error::Operation(OperationError::NotServed {
         operation: own::DASHBOARD,
     }) = error

@@ -3,9 +3,15 @@
 
 mod accept;
 mod addresses;
+mod around;
+mod crowd;
 mod descriptors;
+mod headers;
+mod http1;
+mod http2;
 mod lasting;
 mod reload;
+mod sockets;
 mod tls;
 
 use std::net::SocketAddr;
@@ -14,22 +20,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 pub use descriptors::raise as raise_descriptors;
+pub use sockets::{SocketError, Sockets};
 pub use tls::TlsError;
 
+use self::sockets::Told;
+use self::tls::Certificate;
+use crate::application::Signing;
 use crate::config::{Config, Environment, Server};
 use crate::gateway::{BuildError, Gateway};
 use crate::state::{Control, State, StateError};
 use crate::telemetry::LogError;
-use crate::upstream::{ChildError, Forwarding, Unsupported, Upstream, UpstreamError};
+use crate::upstream::{ChildError, Forwarding, TrustError, Unsupported, Upstream, UpstreamError};
 use crate::{admin, doors, pipeline};
 
 /// How long PocketBase may take to answer at the gateway's start.
@@ -38,8 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the last lines of the logs may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
-/// How long a browser may remember what it was allowed.
-const PREFLIGHT_AGE: Duration = Duration::from_hours(24);
+/// How long operators may take to hear the last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Where a configuration came from, so that it can be read again.
 #[derive(Clone, Debug)]
@@ -68,6 +76,8 @@ pub struct Running {
     gateway: Arc<Gateway>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// Operators are served to the end of everybody else.
+    operators: (CancellationToken, TaskTracker),
     /// Ended last.
     child: Supervised,
 }
@@ -101,6 +111,12 @@ pub enum StartError {
         /// The system's own words.
         problem: std::io::Error,
     },
+    /// What systemd handed over.
+    #[error(transparent)]
+    Sockets(#[from] SocketError),
+    /// Whom to believe that he is PocketBase.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// A log can't be written.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -116,8 +132,21 @@ pub enum StartError {
 ///
 /// Whatever would leave less than what was asked for.
 pub async fn start(config: Config, file: Option<ConfigFile>) -> Result<Running, StartError> {
+    Box::pin(start_on(Sockets::default(), config, file)).await
+}
+
+/// The same, on sockets that were handed over, where there are any.
+///
+/// # Errors
+///
+/// As [`start`].
+pub async fn start_on(
+    sockets: Sockets,
+    config: Config,
+    file: Option<ConfigFile>,
+) -> Result<Running, StartError> {
     let child = Supervised::start(&config)?;
-    match serve(config, file).await {
+    match serve(sockets, config, file).await {
         Ok(running) => Ok(Running { child, ..running }),
         Err(error) => {
             child.end().await;
@@ -147,34 +176,40 @@ pub async fn check(config: Config) -> Result<Arc<Gateway>, StartError> {
     let loaded = load(&config, state).await;
     if let Ok(gateway) = &loaded {
         addresses::report(gateway, &config, config.server.listen).await;
+        around::report(&config).await;
     }
     child.end().await;
     if let Some(tls) = &config.server.tls {
-        tls::acceptor(tls)?;
+        Certificate::read(tls)?;
     }
     loaded
 }
 
-async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, StartError> {
+async fn serve(
+    mut sockets: Sockets,
+    config: Config,
+    file: Option<ConfigFile>,
+) -> Result<Running, StartError> {
     // Watching begins before loading, so that a change in between is noticed.
     let files = reload::Files::follow(&config, file);
     let state = open_state(&config)?.map(Arc::new);
+    if state.is_none() && config.sessions.rolling.is_some() {
+        return Err(BuildError::NoState.into());
+    }
     let gateway = load(&config, state).await?;
     gateway.say().await;
 
     // Everything that can fail comes before anything is served.
     gateway.log.open()?;
-    let listener = bind(config.server.listen).await?;
-    let address = local(&listener, config.server.listen)?;
-    let acceptor = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
-    let operators = match &config.admin {
-        Some(settings) => {
-            let listener = bind(settings.listen).await?;
-            let address = local(&listener, settings.listen)?;
-            Some((listener, address, settings))
-        }
-        None => None,
-    };
+    let (listener, address) = sockets.for_clients(config.server.listen).await?;
+    let certificate = config.server.tls.as_ref().map(Certificate::read);
+    let certificate = certificate.transpose()?;
+    let acceptor = certificate
+        .as_ref()
+        .map(Certificate::acceptor)
+        .transpose()?;
+    let asked = config.admin.as_ref().map(|settings| settings.listen);
+    let operators = sockets.for_operators(asked).await?;
     // Only here is it known where it listens: the configuration may say "anywhere".
     addresses::report(&gateway, &config, address).await;
 
@@ -188,23 +223,27 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
         gateway: Arc::clone(&gateway),
     };
     tasks.spawn(accept::accept(listener, door, stop.clone()));
-    let admin_address = operators.as_ref().map(|(_, address, _)| *address);
-    if let Some((listener, _, settings)) = operators {
-        let router = admin::router(Arc::clone(&gateway), settings.key.as_deref());
-        tasks.spawn(accept::accept_plain(listener, router, stop.clone()));
+    let admin_address = operators.as_ref().map(|(_, address)| *address);
+    let (end, operated) = (CancellationToken::new(), TaskTracker::new());
+    if let Some((listener, _)) = operators {
+        let key = config.admin.as_ref().and_then(|admin| admin.key.as_deref());
+        let router = admin::router(Arc::clone(&gateway), key, stop.clone());
+        operated.spawn(accept::accept_plain(listener, router, end.clone()));
     }
-    let schema_interval = config.pocketbase.upstream.schema_interval;
+    operated.close();
     let looked_after = (Arc::clone(&gateway), stop.clone());
-    look_after(&tasks, looked_after, (schema_interval, files));
+    look_after(&tasks, looked_after, &config, (files, certificate));
     tasks.close();
     let scheme = config.server.scheme();
     tracing::info!(%scheme, %address, admin = admin_address.map(tracing::field::display), "serving");
+    sockets::tell(Told::Ready);
     Ok(Running {
         address,
         admin_address,
         gateway,
         stop,
         tasks,
+        operators: (end, operated),
         child: Supervised(None),
     })
 }
@@ -213,17 +252,36 @@ async fn serve(config: Config, file: Option<ConfigFile>) -> Result<Running, Star
 fn look_after(
     tasks: &TaskTracker,
     (gateway, stop): (Arc<Gateway>, CancellationToken),
-    (schema_interval, files): (Duration, reload::Files),
+    config: &Config,
+    (files, certificate): (reload::Files, Option<Arc<Certificate>>),
 ) {
     let of = || (Arc::clone(&gateway), stop.clone());
+    let schema_interval = config.pocketbase.upstream.schema_interval;
     let (own, until) = of();
     tasks.spawn(reload::follow_schema(own, schema_interval, until));
     let (own, until) = of();
     tasks.spawn(reload::follow_files(own, files, until));
     let (own, until) = of();
     tasks.spawn(reload::follow_commands(own, until));
+    if let Some(certificate) = certificate {
+        let (own, until) = of();
+        tasks.spawn(reload::follow_certificate(own, certificate, until));
+    }
+    let (config, until) = (config.clone(), stop.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            () = around::report(&config) => {}
+            () = until.cancelled() => {}
+        }
+    });
     let (own, until) = of();
     tasks.spawn(pipeline::live::watch::watch(own, until));
+    let (own, until) = of();
+    tasks.spawn(pipeline::limit::sweep(own, until));
+    let (own, until) = of();
+    tasks.spawn(pipeline::sessions::watch(own, until));
+    let (own, until) = of();
+    tasks.spawn(pipeline::sessions::renew(own, until));
     tasks.spawn(pipeline::live::accounts::watch(gateway, stop));
 }
 
@@ -232,19 +290,20 @@ fn layered(gateway: &Arc<Gateway>, server: &Server) -> axum::Router {
     doors::http::router(Arc::clone(gateway))
         .layer(CatchPanicLayer::custom(accept::panicked))
         // A page must be able to read the answer to a panic too.
-        .layer(cors(server))
+        .layer(headers::cors(server))
         .layer(middleware::from_fn_with_state(
             Arc::clone(gateway),
-            accept::origins,
+            headers::complete,
         ))
 }
 
 /// Waits for PocketBase and builds the gateway.
 async fn load(config: &Config, state: Option<Arc<State>>) -> Result<Arc<Gateway>, StartError> {
-    let upstream = Upstream::new(config.pocketbase.upstream.clone());
+    let upstream = Upstream::new(config.pocketbase.upstream.clone())?;
     until_ready(&upstream).await?;
     let gateway = Gateway::build(config.clone(), Arc::clone(&upstream), state).await?;
     report_forwarding(&upstream, config).await;
+    report_public(config);
     Ok(gateway)
 }
 
@@ -306,6 +365,7 @@ impl Running {
     /// within the bound, writes the last lines of the logs, and ends, last, the PocketBase
     /// it started. What is under way beyond the bound ends with the runtime.
     pub async fn stop(self) {
+        sockets::tell(Told::Stopping);
         self.stop.cancel();
         // Each is a request that nothing but its deadline would end.
         self.gateway.realtime.end();
@@ -316,6 +376,11 @@ impl Running {
         {
             tracing::warn!(?bound, "requests were still under way at the end");
         }
+        let (end, operated) = self.operators;
+        end.cancel();
+        // Who still asks then has had his time.
+        let _ = tokio::time::timeout(LAST_ANSWERS, operated.wait()).await;
+        pipeline::sessions::finish(&self.gateway).await;
         self.gateway.log.finish(LAST_LINES).await;
         self.child.end().await;
     }
@@ -339,6 +404,17 @@ async fn until_ready(upstream: &Upstream) -> Result<(), StartError> {
     }
 }
 
+/// Says what to set where the gateway can't tell its own name from any that leads to it.
+fn report_public(config: &Config) {
+    let is_named = config.server.public_url.is_some();
+    let signs = config.serving.application.proofs != Signing::Off;
+    if !is_named && (config.server.origins.is_some() || signs) {
+        tracing::warn!(
+            "server.public_url is not set, so whatever name leads here counts as the gateway's own: a page of a name that somebody points here is no foreign origin, and a proof made for that name is good; name the address that clients use"
+        );
+    }
+}
+
 /// Says what to set where PocketBase does not see the clients' addresses.
 async fn report_forwarding(upstream: &Upstream, config: &Config) {
     let header = &config.pocketbase.upstream.forwarding_header;
@@ -356,37 +432,4 @@ async fn report_forwarding(upstream: &Upstream, config: &Config) {
         }
         Err(error) => tracing::warn!(%error, "could not find out which address PocketBase sees"),
     }
-}
-
-fn cors(server: &Server) -> CorsLayer {
-    let origin = match &server.origins {
-        None => AllowOrigin::any(),
-        Some(origins) => AllowOrigin::list(origins.clone()),
-    };
-    let methods = [
-        http::Method::GET,
-        http::Method::HEAD,
-        http::Method::POST,
-        http::Method::PATCH,
-        http::Method::DELETE,
-        http::Method::PUT,
-    ];
-    CorsLayer::new()
-        .allow_origin(origin)
-        .allow_methods(methods)
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([http::HeaderName::from_static(pipeline::REQUEST_ID)])
-        .max_age(PREFLIGHT_AGE)
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|problem| StartError::Listen { address, problem })
-}
-
-fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
-    listener
-        .local_addr()
-        .map_err(|problem| StartError::Listen { address, problem })
 }

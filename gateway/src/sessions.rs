@@ -2,11 +2,19 @@
 //!
 //! A token that is sent must be good. PocketBase itself takes a bad one for no
 //! token at all and answers as to a guest; here it is refused.
+//!
+//! Clients hold PocketBase's tokens, or, where sessions roll, tokens of the gateway's own:
+//! then each of those stands for one of PocketBase's, which this station alone knows.
 
+mod ending;
+mod error;
 mod files;
+mod handing;
+mod proofs;
+mod questions;
+mod rolling;
 mod shown;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -17,15 +25,24 @@ use ring::digest;
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub use self::error::SessionError;
 pub use self::files::FileTokenCounts;
-pub use self::shown::Shown;
+pub use self::handing::HandedOut;
+pub use self::proofs::{ProofCounts, Proofs, Whose};
+pub use self::questions::Questions;
+pub use self::rolling::{
+    Bind, Ended, Ending, Ledger, Listed, SessionCounts, Settings as RollingSettings, StoreError,
+    Which,
+};
+pub use self::shown::{Shown, token_of};
 
-use self::files::{FileToken, FileTokens, Holder};
-use crate::exchange::Client;
-use crate::exchange::token::{self, Claims, TokenError, TokenKind};
+use self::files::{FileTokens, Holder};
+use self::rolling::Rolling;
+use crate::exchange::token::{self, Claims, TokenKind};
 use crate::operation::Identity;
 use crate::principal::{Principal, Token, Vouched};
 use crate::schema::{Collection, CollectionKind, Schema};
+use crate::state::State;
 use crate::upstream::{Upstream, UpstreamError};
 
 /// How identities are looked up.
@@ -39,6 +56,8 @@ pub struct Settings {
     pub bad_token: BadToken,
     /// How many file tokens are good at once.
     pub file_tokens: usize,
+    /// None: clients hold PocketBase's own tokens.
+    pub rolling: Option<RollingSettings>,
 }
 
 /// What becomes of a request with a token that is not good.
@@ -58,6 +77,8 @@ pub struct Sessions {
     answers: Cache<Key, Answer, Weight>,
     /// For downloads.
     files: FileTokens,
+    /// None: clients hold PocketBase's own tokens.
+    rolling: Option<Arc<Rolling>>,
     /// How often something was forgotten.
     forgotten: AtomicU64,
 }
@@ -71,57 +92,7 @@ pub enum Admits {
     NoSuperusers,
 }
 
-/// Why it is not known who asks, or not allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// To a guest the operation means nothing.
-    #[error("the operation needs a token")]
-    Missing,
-    /// Of two, PocketBase might go by another than the gateway.
-    #[error("the Authorization header is sent twice, or is no token")]
-    Header,
-    /// Its form alone rules it out.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// No collection of that id, or not one of users.
-    #[error("the token is of no auth collection")]
-    Collection,
-    /// PocketBase said no, or its record is another than the token names.
-    #[error("PocketBase does not accept the token")]
-    Refused,
-    /// PocketBase may know it, but it was not handed out here, or is forgotten.
-    #[error("the file token is none that was handed out here")]
-    Unknown,
-    /// The file token is one record's, the Authorization header another's.
-    #[error("the file token and the Authorization header are of two people")]
-    TwoPeople,
-    /// With the bound, [`Settings::file_tokens`].
-    #[error("there are too many file tokens at once")]
-    Full,
-    /// The token may be good; it is not asked about.
-    #[error("superusers are not served here")]
-    Superuser,
-    /// PocketBase said neither yes nor no.
-    #[error("{0}")]
-    Upstream(Arc<UpstreamError>),
-}
-
-impl SessionError {
-    /// Whether it is the token that is not good, and nothing else.
-    fn is_of_the_token(&self) -> bool {
-        match self {
-            Self::Header | Self::Token(_) | Self::Collection | Self::Refused | Self::Unknown => {
-                true
-            }
-            // A superuser is refused, not demoted; and two that are good are not none.
-            Self::Superuser | Self::TwoPeople | Self::Missing | Self::Full | Self::Upstream(_) => {
-                false
-            }
-        }
-    }
-}
-
-/// SHA-256 of the token.
+/// SHA-256 of the token, or the session that stands before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key([u8; 32]);
 
@@ -162,11 +133,34 @@ impl Sessions {
         let answers = Cache::with_weighter(settings.remembered, capacity, Weight);
         Self {
             files: FileTokens::new(settings.file_tokens),
+            rolling: None,
             settings,
             upstream,
             answers,
             forgotten: AtomicU64::new(0),
         }
+    }
+
+    /// The same with what outlived the gateway before, where sessions are its own.
+    ///
+    /// # Errors
+    ///
+    /// Sessions that can't be read.
+    pub fn open(
+        settings: Settings,
+        upstream: Arc<Upstream>,
+        state: Option<&State>,
+    ) -> Result<Self, StoreError> {
+        let rolling = match (&settings.rolling, state) {
+            (Some(settings), Some(state)) => {
+                Some(Arc::new(Rolling::open(settings.clone(), state)?))
+            }
+            (Some(_), None) | (None, _) => None,
+        };
+        Ok(Self {
+            rolling,
+            ..Self::new(settings, upstream)
+        })
     }
 
     /// Finds out who asks.
@@ -184,6 +178,10 @@ impl Sessions {
         let identity = shown.identity;
         match (identity, admits) {
             (Identity::Ignored, _) | (Identity::Superuser, Admits::NoSuperusers) => {
+                return Ok(Principal::Guest);
+            }
+            // Nobody is asked about a token that can't be a superuser's.
+            (Identity::Superuser, Admits::Everyone) if !says_superuser(shown, schema) => {
                 return Ok(Principal::Guest);
             }
             (Identity::Superuser, Admits::Everyone) => {
@@ -214,7 +212,8 @@ impl Sessions {
         admits: Admits,
         schema: &Schema,
     ) -> Result<Principal, SessionError> {
-        self.owner(token.clone(), None, admits, schema).await
+        let token = self.current(token)?;
+        self.owner(token, None, admits, schema).await
     }
 
     /// Who asks with a token that is not good, if that is a guest.
@@ -228,8 +227,7 @@ impl Sessions {
         identity: Identity,
     ) -> Result<Principal, SessionError> {
         let is_dropped = match identity {
-            // A superuser who is not served is nobody here, and may log in as somebody.
-            Identity::IfGood => error.is_of_the_token() || matches!(error, SessionError::Superuser),
+            Identity::IfGood => error.is_of_former(),
             Identity::Ignored | Identity::Superuser | Identity::Optional | Identity::Required => {
                 self.settings.bad_token == BadToken::Guest && error.is_of_the_token()
             }
@@ -262,32 +260,6 @@ impl Sessions {
         });
     }
 
-    /// Remembers a file token that PocketBase made for somebody just now.
-    ///
-    /// # Errors
-    ///
-    /// A token that is none of theirs, which PocketBase makes for nobody; too
-    /// many at once.
-    pub fn put_file_token(&self, owner: &Vouched, token: &str) -> Result<(), SessionError> {
-        let claims = token::read_new(token, TokenKind::File).ok();
-        let collection_id = owner.record.get("collectionId").and_then(Value::as_str);
-        let claims = claims
-            .filter(|own| own.id == owner.id && Some(own.collection_id.as_str()) == collection_id);
-        let Some(claims) = claims else {
-            let problem = "a file token of somebody else than who asks".to_owned();
-            return Err(SessionError::Upstream(Arc::new(UpstreamError::Garbled(
-                problem,
-            ))));
-        };
-        let file_token = FileToken {
-            holder: Holder::of(owner),
-            ends: claims.expiry(),
-            login: owner.token.clone(),
-        };
-        let key = Key::of(&Token::new(token));
-        self.files.put(key, file_token, SystemTime::now())
-    }
-
     /// How many file tokens there are.
     #[must_use]
     pub fn file_tokens(&self) -> FileTokenCounts {
@@ -297,26 +269,25 @@ impl Sessions {
     /// Who the tokens that were sent belong to; none: none was sent.
     async fn found(
         &self,
-        shown: Shown<'_>,
+        request: Shown<'_>,
         admits: Admits,
         schema: &Schema,
     ) -> Result<Option<Principal>, SessionError> {
         let Shown {
             client, file_token, ..
-        } = shown;
-        let by_header = match shown.login()? {
-            Some(login) => Some(self.owner(login, Some(client), admits, schema).await?),
+        } = request;
+        let by_header = match request.login()? {
+            Some(shown) => {
+                let login = self.inner(shown, TokenKind::Auth, client).await?;
+                Some(self.owner(login, Some(request), admits, schema).await?)
+            }
             None => None,
         };
         let Some(file_token) = file_token else {
             return Ok(by_header);
         };
-        let now = SystemTime::now();
-        let claims = token::read(file_token.expose(), TokenKind::File, now)?;
-        admitted(&claims, admits, schema)?;
-        let login = self.files.login(&Key::of(file_token), now);
-        let login = login.ok_or(SessionError::Unknown)?;
-        let owner = self.owner(login, Some(client), admits, schema).await?;
+        let login = self.behind(file_token, client, admits, schema).await?;
+        let owner = self.owner(login, Some(request), admits, schema).await?;
         if by_header.is_some_and(|other| !is_same(&other, &owner)) {
             return Err(SessionError::TwoPeople);
         }
@@ -327,7 +298,7 @@ impl Sessions {
     async fn owner(
         &self,
         token: Token,
-        client: Option<&Client>,
+        request: Option<Shown<'_>>,
         admits: Admits,
         schema: &Schema,
     ) -> Result<Principal, SessionError> {
@@ -336,17 +307,17 @@ impl Sessions {
         let key = Key::of(&token);
         let asked = Instant::now();
         let mut answer = self
-            .asked(&key, &token, (&claims, collection), client)
-            .await;
+            .asked(&key, &token, (&claims, collection), request)
+            .await?;
         if answer.until <= asked {
             // It was forgotten while somebody else asked: it may be older than this question.
             answer = self
-                .asked(&key, &token, (&claims, collection), client)
-                .await;
+                .asked(&key, &token, (&claims, collection), request)
+                .await?;
         }
         match answer.said {
             Said::Good(principal) => Ok(principal),
-            Said::Refused => Err(SessionError::Refused),
+            Said::Refused => Err(self.refused(&token).await),
             Said::Nothing(error) => Err(SessionError::Upstream(error)),
         }
     }
@@ -358,22 +329,25 @@ impl Sessions {
         key: &Key,
         token: &Token,
         (claims, collection): (&Claims, &Collection),
-        client: Option<&Client>,
-    ) -> Answer {
+        request: Option<Shown<'_>>,
+    ) -> Result<Answer, SessionError> {
         let now = Instant::now();
         self.answers.remove_if(key, |answer| answer.until <= now);
         let answer = self.answers.get_or_insert_async(key, async {
+            let questions = questions::begin(request, token).await?;
+            let client = request.map(|shown| shown.client);
             let before = self.forgotten.load(Ordering::SeqCst);
-            let record = self.upstream.verify(collection, token, client).await;
+            let verified = self.upstream.verify(collection, token, client).await;
+            let record = self.take_newer(verified, token);
             let mut answer = self.answer(record, claims, collection, token.clone());
             if self.forgotten.load(Ordering::SeqCst) != before {
                 // It may be older than what it was to be forgotten for.
                 answer.until = now;
             }
-            Ok::<_, Infallible>(answer)
+            questions::end(questions, &answer);
+            Ok(answer)
         });
-        let Ok(answer) = answer.await;
-        answer
+        answer.await
     }
 
     /// Makes an answer of what PocketBase said. Only here a principal is made.
@@ -395,6 +369,7 @@ impl Sessions {
                     collection: collection.name.clone(),
                     superuser: collection.is_superusers(),
                     record: Arc::new(record),
+                    session: token.session(),
                     token,
                 })),
             },
@@ -425,6 +400,12 @@ impl Weighter<Key, Answer> for Weight {
 impl Key {
     fn of(token: &Token) -> Self {
         let mut hash = [0; 32];
+        if let Some(session) = token.session() {
+            // Its token is another from time to time, and no hash ends in so many zeros.
+            let (first, _) = hash.split_at_mut(session.0.len());
+            first.copy_from_slice(&session.0);
+            return Self(hash);
+        }
         hash.copy_from_slice(digest::digest(&digest::SHA256, token.expose().as_bytes()).as_ref());
         Self(hash)
     }
@@ -444,6 +425,14 @@ fn admitted<'a>(
         return Err(SessionError::Superuser);
     }
     Ok(collection)
+}
+
+/// Whether a token is shown that says of itself that it is a superuser's.
+fn says_superuser(shown: Shown<'_>, schema: &Schema) -> bool {
+    let login = shown.login().ok().flatten();
+    let claims = login.and_then(|login| token::read_new(login.expose(), TokenKind::Auth).ok());
+    let collection = claims.and_then(|claims| schema.by_id(&claims.collection_id));
+    collection.is_some_and(|collection| collection.is_superusers())
 }
 
 fn is_same(one: &Principal, other: &Principal) -> bool {

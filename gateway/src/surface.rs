@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use http::HeaderName;
 
 pub use batch::Batch;
-pub use headers::is_ours;
+pub use headers::{is_forwarding, is_ours};
 pub use logins::{Logins, ProviderTokens, TakenEmail};
 pub use pattern::{CustomRoute, PathPattern, PatternError};
 pub use unnamed::{Unnamed, is_plain};
@@ -31,6 +31,8 @@ pub struct Surface {
     pub dashboard: bool,
     /// Whether the gateway shows its own pages where mails lead to the dashboard's.
     pub auth_pages: bool,
+    /// Whether people see and end their own sessions: where those are the gateway's own.
+    pub sessions: bool,
     /// What logins tell, and where they lead.
     pub logins: Logins,
     /// What a batch may have.

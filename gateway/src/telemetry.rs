@@ -4,6 +4,8 @@
 //! for each exchange, and security events.
 
 mod decisions;
+mod edge;
+mod limits;
 mod live;
 mod log;
 mod mask;
@@ -16,12 +18,13 @@ mod stream;
 mod veil;
 
 pub use decisions::{Decision, Note, RuleCost, Verdict};
+pub use edge::{Edge, Open};
 pub use live::{EventOutcome, Events};
 pub use log::{Destination, Log, LogError, LogSettings};
 pub use mask::Secrets;
 pub use metrics::{
-    DeniedLabels, DroppedLabels, ExchangeLabels, Metrics, ReloadLabels, RuleLabels, SecurityLabels,
-    UnnamedLabels,
+    CodeLabels, DeniedLabels, DroppedLabels, ExchangeLabels, Metrics, ReloadLabels, RuleLabels,
+    SecurityLabels, UnnamedLabels,
 };
 pub use observed::{Noted, Observed};
 pub use security::{SecurityEvent, SecurityKind};

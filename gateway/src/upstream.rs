@@ -14,6 +14,7 @@ mod probe;
 mod read;
 mod reply;
 mod superuser;
+mod trust;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use live::{ListenError, Notice, Notices, Topics, Whom};
 pub use probe::Forwarding;
 pub use read::{Found, Standing};
 pub use reply::{FileBody, Reply};
+pub use trust::TrustError;
 
 use self::catalogue::Catalogue;
 use self::client::{Client, Outgoing};
@@ -47,6 +49,9 @@ use crate::spool::Spooled;
 pub struct Settings {
     /// Scheme and authority, like `http://127.0.0.1:8090`.
     pub url: Uri,
+    /// The root certificates that are believed, PEM, where the scheme is `https`; none: those of
+    /// the system.
+    pub ca: Option<PathBuf>,
     /// Whether it may be one that the gateway was not tested with.
     pub untested: Untested,
     /// The gateway's own, of a superuser.
@@ -114,6 +119,15 @@ pub enum UpstreamError {
     Credential(String),
 }
 
+/// What PocketBase says of a token that is good.
+#[derive(Debug)]
+pub struct Verified {
+    /// The record that it is of, as its owner sees it.
+    pub record: Value,
+    /// A newer one for it.
+    pub token: Option<Token>,
+}
+
 /// The body of a request for PocketBase.
 #[derive(Clone, Debug)]
 pub enum Payload {
@@ -134,16 +148,19 @@ pub enum Payload {
 
 impl Upstream {
     /// Speaks to nobody yet. Belongs to the runtime that it is made on.
-    #[must_use]
-    pub fn new(settings: Settings) -> Arc<Self> {
-        Arc::new(Self {
-            client: Client::new(&settings),
+    ///
+    /// # Errors
+    ///
+    /// Where `PocketBase` is reached by TLS, and there are no root certificates to believe.
+    pub fn new(settings: Settings) -> Result<Arc<Self>, TrustError> {
+        Ok(Arc::new(Self {
+            client: Client::new(&settings)?,
             fingerprint: Fingerprint::new(settings.untested),
             superuser: Superuser::new(settings.credential.clone()),
             catalogue: Catalogue::default(),
             settings,
             runtime: Handle::current(),
-        })
+        }))
     }
 
     /// The threads on which connections to PocketBase are served.
@@ -229,32 +246,29 @@ impl Upstream {
         collection: &Collection,
         token: &Token,
         client: Option<&exchange::Client>,
-    ) -> Result<Option<Value>, UpstreamError> {
+    ) -> Result<Option<Verified>, UpstreamError> {
         self.fingerprint.check()?;
+        let is_passed_on = token.session().is_none();
+        let named = if is_passed_on {
+            &collection.name
+        } else {
+            // Its id outlives another name.
+            &collection.id
+        };
         let request = Outgoing {
             method: Method::POST,
-            path_and_query: format!("/api/collections/{}/auth-refresh", collection.name),
+            path_and_query: format!("/api/collections/{named}/auth-refresh"),
             body: client::Written::default(),
             token: Some(token.clone()),
             client,
         };
         let (status, body) = self.client.json(request).await?;
         match status {
-            StatusCode::OK => match body {
-                Some(Value::Object(mut answer)) => match answer.remove("record") {
-                    Some(record @ Value::Object(_)) => Ok(Some(record)),
-                    _ => Err(UpstreamError::Garbled(
-                        "auth-refresh answers no record".to_owned(),
-                    )),
-                },
-                _ => Err(UpstreamError::Garbled(
-                    "auth-refresh answers no object".to_owned(),
-                )),
-            },
-            StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::NOT_FOUND
-            | StatusCode::BAD_REQUEST => Ok(None),
+            StatusCode::OK => verified(body).map(Some),
+            StatusCode::UNAUTHORIZED => Ok(None),
+            // It ends a session for good, so something in between must not be able to say it.
+            StatusCode::FORBIDDEN if is_passed_on || is_refusal(body.as_ref()) => Ok(None),
+            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST if is_passed_on => Ok(None),
             StatusCode::TOO_MANY_REQUESTS => Err(UpstreamError::Limited),
             other => Err(UpstreamError::Garbled(format!(
                 "auth-refresh answers {other}"
@@ -358,11 +372,55 @@ impl Upstream {
     }
 }
 
+/// What PocketBase tells of a token that is good.
+fn verified(body: Option<Value>) -> Result<Verified, UpstreamError> {
+    let garbled = |problem: &str| Err(UpstreamError::Garbled(problem.to_owned()));
+    let Some(Value::Object(mut answer)) = body else {
+        return garbled("auth-refresh answers no object");
+    };
+    let Some(record @ Value::Object(_)) = answer.remove("record") else {
+        return garbled("auth-refresh answers no record");
+    };
+    let token = answer.get("token").and_then(Value::as_str);
+    let token = token.map(Token::new);
+    Ok(Verified { record, token })
+}
+
+/// Whether a body has the form in which PocketBase says that somebody may not.
+fn is_refusal(body: Option<&Value>) -> bool {
+    let of = |key: &str| body.and_then(|body| body.get(key));
+    of("status").and_then(Value::as_u64) == Some(403)
+        && of("message").is_some_and(Value::is_string)
+        && of("data").is_some_and(Value::is_object)
+}
+
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Password { .. } => f.write_str("Password"),
             Self::TokenFile(path) => f.debug_tuple("TokenFile").field(path).finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_pocketbase_says_that_somebody_may_not() {
+        let own = json!({ "status": 403, "message": "The request doesn't satisfy the rules.", "data": {} });
+        assert!(is_refusal(Some(&own)));
+        for other in [
+            json!({ "error": "forbidden" }),
+            json!({ "status": 404, "message": "", "data": {} }),
+            json!({ "status": 403, "message": "forbidden" }),
+            json!("forbidden"),
+        ] {
+            assert!(!is_refusal(Some(&other)), "{other}");
+        }
+        assert!(!is_refusal(None));
     }
 }

@@ -176,6 +176,22 @@ impl Call {
         self.header("Authorization", token)
     }
 
+    /// The method that it asks by.
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// Its path and query.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The token that it carries, without the word before it.
+    pub(crate) fn token_sent(&self) -> Option<&str> {
+        let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        Some(value.rsplit(' ').next().unwrap_or(value))
+    }
+
     /// Sets a header; a second value of the same name replaces the first.
     pub fn header(mut self, name: &str, text: &str) -> Self {
         self.headers.insert(

@@ -43,6 +43,7 @@ mod mailbox;
 mod node;
 mod pocketbase;
 mod process;
+mod prover;
 mod provider;
 mod proxy;
 mod reply;
@@ -64,6 +65,7 @@ pub use pocketbase::{
     PocketBase, binary as pocketbase_binary, free_address, since, version as pocketbase_version,
 };
 pub use process::{Ended, Process, Program, Signal, processes_with, signal};
+pub use prover::Prover;
 pub use provider::{Provider, Redirect};
 pub use proxy::{Hold, RecordingProxy, Seen};
 pub use reply::Reply;

@@ -66,9 +66,12 @@ struct Streaming(Arc<Shared>);
 impl RecordingProxy {
     /// A proxy before this address.
     pub async fn before(upstream: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port");
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), upstream).await
+    }
+
+    /// The same at an address that is chosen.
+    pub async fn at(address: SocketAddr, upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
         let shared = Arc::new(Shared {

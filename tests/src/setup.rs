@@ -67,11 +67,14 @@ impl Setup {
         let config = toml! {
             [server]
             listen = "127.0.0.1:0"
+            connections_per_address = 10_000
             [admin]
             listen = "127.0.0.1:0"
             [pocketbase]
             superuser = { email = superuser, password = password }
             forwarding_header = header
+            [limits]
+            mode = "off"
             [rules]
             folder = "rules"
         };

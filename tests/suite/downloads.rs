@@ -15,7 +15,7 @@ mod tokens;
 
 use std::fmt::Write as _;
 
-use hapta_tests::demo::{ALICE, records};
+use hapta_tests::demo::{ALICE, SUPERUSER, records};
 use hapta_tests::{Client, PocketBase, RecordingProxy, Reply, Setup, Stage};
 use serde_json::{Value, json};
 
@@ -113,6 +113,12 @@ async fn everywhere(scenario: impl AsyncFn(&Shelf, Client)) {
     let shelf = Shelf::open().await;
     scenario(&shelf, shelf.stage.direct()).await;
     scenario(&shelf, shelf.stage.guest()).await;
+    let shelf = Shelf::with(|gateway| {
+        let gateway = gateway.open("users").open("vault").open("notes");
+        gateway.also("[superusers]\nroutes = \"on\"\n[sessions]\nmode = \"rolling\"")
+    })
+    .await;
+    scenario(&shelf, shelf.stage.guest()).await;
 }
 
 /// Asks for a file token.
@@ -198,8 +204,11 @@ async fn whom_a_protected_file_is_for_gets_it_by_a_file_token() {
 #[tokio::test]
 async fn superusers_have_every_file_by_their_token() {
     everywhere(async |shelf, guest| {
-        let superuser = shelf.stage.pocketbase.superuser().await;
-        let superuser = guest.with_token(superuser.token());
+        let login = guest
+            .authenticate("_superusers", SUPERUSER)
+            .await
+            .expect(200);
+        let superuser = guest.with_token(login["token"].as_str().expect("a token"));
         let token = file_token(&superuser).await;
         let reply = by_token(&guest, &shelf.secret, &token).await;
         assert_eq!((reply.status, reply.text()), (200, SECRET.to_owned()));

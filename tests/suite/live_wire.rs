@@ -31,6 +31,7 @@ impl Wire {
             url: format!("http://{}", proxy.address())
                 .parse()
                 .expect("a URL"),
+            ca: None,
             untested: Untested::Refuse,
             credential: Credential::Password {
                 email: SUPERUSER.to_owned(),
@@ -42,7 +43,7 @@ impl Wire {
             schema_interval: Duration::from_mins(1),
         });
         Self {
-            upstream,
+            upstream: upstream.expect("no TLS, no trust"),
             proxy,
             pocketbase,
         }
@@ -236,6 +237,7 @@ async fn a_token_is_asked_about_again_without_a_request() {
         verified_for: Duration::from_mins(5),
         remembered: 10,
         bad_token: BadToken::Refuse,
+        rolling: None,
         file_tokens: 10,
     };
     let sessions = Sessions::new(settings, Arc::clone(&wire.upstream));

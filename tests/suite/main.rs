@@ -14,6 +14,10 @@
 mod addresses;
 /// What operators can ask, and what it takes.
 mod admin;
+/// From which applications requests are taken: origins, keys, proofs.
+mod application;
+/// A gateway under attack: tokens that are no good, floods, and headers that lie.
+mod attacks;
 /// The page that PocketBase's mails and its OAuth2 redirect lead to, in a browser.
 mod auth_pages;
 /// Several writes in one request, all of them or none.
@@ -40,6 +44,8 @@ mod denying;
 mod doors;
 /// Files on their way out: who may have them, and how they are answered.
 mod downloads;
+/// The edge: addresses, names, headers, compression, the beginning and the end.
+mod edge;
 /// The environment variables of the original.
 mod environment;
 /// Every folder of `rules-examples` has a scenario.
@@ -58,6 +64,8 @@ mod generations;
 mod groups;
 /// Rules whose runtime is an interpreter, or wants WASI.
 mod guests;
+/// The security holes of the gateway that this one follows, one test each.
+mod holes;
 /// Whose memory a call of a rule has.
 mod instances;
 /// The limits of rules, each at its edge.
@@ -76,12 +84,16 @@ mod pages;
 mod powers;
 /// Who is asking: tokens, and what a bad one gets.
 mod principals;
+/// How often somebody may ask, and who is kept out for asking more.
+mod rates;
 /// How far filter, sort and expand reach, and what an answer may gather.
 mod reach;
 /// Records through the gateway are the records of PocketBase.
 mod records;
 /// Fields that a rule hides and records that it drops, on every way out.
 mod reveal;
+/// Sessions of the gateway's own, from the login to their end.
+mod rolling;
 /// The table of routes, row by row.
 mod routes;
 /// Rules that loop, trap, hoard: each has a test, and costs only its own request.

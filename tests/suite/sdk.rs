@@ -40,6 +40,17 @@ async fn the_sdk_works_where_everything_is_let_through() {
 }
 
 #[tokio::test]
+async fn the_sdk_works_with_tokens_of_the_gateways_own() {
+    let stage = Stage::with(|gateway| {
+        let gateway = gateway.open("users").open("posts").open("comments");
+        gateway.also("[sessions]\nmode = \"rolling\"")
+    })
+    .await;
+    let gateway = stage.gateway.address().to_string();
+    javascript("the gateway", &gateway, |file| file != TRANSPARENT).await;
+}
+
+#[tokio::test]
 async fn the_sdk_for_python_works_as_with_pocketbase() {
     let pocketbase = PocketBase::start().await;
     let gateway = transparent(&pocketbase).await;

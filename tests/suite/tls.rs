@@ -1,4 +1,8 @@
-//! Clients over TLS.
+//! Clients over TLS, and PocketBase over TLS.
+
+mod http2;
+mod reload;
+mod upstream;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,6 +17,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 const NAME: &str = "gateway.test";
@@ -159,20 +164,33 @@ fn pair(folder: &Path) -> Pair {
     }
 }
 
-/// Asks for the posts, trusting this certificate and no other.
-async fn get(address: SocketAddr, certificate: &CertificateDer<'static>) -> Result<Value, String> {
+/// Connects, trusting this certificate and no other, and offering these protocols.
+async fn connect(
+    address: SocketAddr,
+    certificate: &CertificateDer<'static>,
+    protocols: &[&str],
+) -> Result<TlsStream<TcpStream>, String> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).expect("a certificate");
-    let config = ClientConfig::builder()
+    let mut config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    let protocols = protocols
+        .iter()
+        .map(|protocol| protocol.as_bytes().to_vec());
+    config.alpn_protocols = protocols.collect();
     let name = ServerName::try_from(NAME).expect("a name");
     let stream = TcpStream::connect(address).await.expect("connects");
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
     let connected = tokio::time::timeout(PATIENCE, connecting)
         .await
         .expect("a handshake ends");
-    let mut stream = connected.map_err(|error| error.to_string())?;
+    connected.map_err(|error| error.to_string())
+}
+
+/// Asks for the posts, trusting this certificate and no other.
+async fn get(address: SocketAddr, certificate: &CertificateDer<'static>) -> Result<Value, String> {
+    let mut stream = connect(address, certificate, &[]).await?;
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n",
         records("posts")
@@ -183,5 +201,9 @@ async fn get(address: SocketAddr, certificate: &CertificateDer<'static>) -> Resu
     reading.expect("an answer").expect("reads");
     let (head, body) = answer.split_once("\r\n\r\n").expect("HTTP");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(
+        head.contains("strict-transport-security: max-age="),
+        "{head}"
+    );
     Ok(serde_json::from_str(body).expect("JSON"))
 }

@@ -1,6 +1,6 @@
 //! Every way to log in, followed to its end: mails through a real mail server, OAuth2 with a real OIDC provider.
 //!
-//! What a scenario says is true of PocketBase itself and of the gateway before it: each is played at both.
+//! What a scenario says is true of PocketBase itself and of the gateway before it, whosever tokens it hands out: each is played at all.
 
 /// The account that a login by OAuth2 makes.
 mod accounts;
@@ -27,6 +27,7 @@ mod spellings;
 /// By a provider, by the stream that a popup wants.
 mod streams;
 
+use hapta_tests::demo::SUPERUSER;
 use hapta_tests::{Client, Mailbox, PocketBase, Provider, Reply, Setup, TestGateway, WaysIn};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -49,6 +50,7 @@ async fn everywhere(scenario: impl AsyncFn(&Entrance)) {
 async fn everywhere_with(files: &[(&str, &str)], scenario: impl AsyncFn(&Entrance)) {
     scenario(&Entrance::of_pocketbase(files).await).await;
     scenario(&Entrance::of_a_gateway(files).await).await;
+    scenario(&Entrance::of_a_gateway_with_sessions(files).await).await;
 }
 
 impl Entrance {
@@ -64,6 +66,15 @@ impl Entrance {
     async fn of_a_gateway(files: &[(&str, &str)]) -> Self {
         Self::of_a_gateway_with(files, |gateway| {
             gateway.open("users").also("[superusers]\nroutes = \"on\"")
+        })
+        .await
+    }
+
+    /// One whose tokens are its own.
+    async fn of_a_gateway_with_sessions(files: &[(&str, &str)]) -> Self {
+        Self::of_a_gateway_with(files, |gateway| {
+            let gateway = gateway.open("users").also("[superusers]\nroutes = \"on\"");
+            gateway.also("[sessions]\nmode = \"rolling\"")
         })
         .await
     }
@@ -94,8 +105,9 @@ impl Entrance {
     }
 
     async fn superuser(&self) -> Client {
-        self.guest()
-            .with_token(self.pocketbase.superuser().await.token())
+        let login = self.guest().authenticate("_superusers", SUPERUSER).await;
+        let token = login.expect(200)["token"].as_str().map(str::to_owned);
+        self.guest().with_token(token.expect("a token"))
     }
 
     async fn mailbox(&self) -> &Mailbox {

@@ -86,6 +86,7 @@ impl Scene {
             superuser: false,
             record: Arc::new(fixtures::user(ALICE)),
             token: Token::new(&fixtures::token(USERS, ALICE)),
+            session: None,
         }));
         let users = "/api/collections/users/records";
         let one = format!("{users}/{ALICE}");

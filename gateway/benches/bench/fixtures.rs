@@ -152,7 +152,7 @@ pub(crate) fn rule(name: &str) -> anyhow::Result<PathBuf> {
         .map(|place| root().join(place).join(name).with_extension("wasm"))
         .find(|file| file.exists())
         .with_context(|| {
-            format!("the rule {name} is not built: run `make bench`, `make bench-rules` or `make bench-sockets`")
+            format!("the rule {name} is not built: run `make bench`, or the one of it that this is")
         })
 }
 

@@ -91,6 +91,8 @@ fn config(stub: SocketAddr, threads: usize) -> anyhow::Result<String> {
     let file = |name| fixtures::rule(name).map(|file| format!("{:?}", file.display().to_string()));
     Ok(format!(
         r#"
+[limits]
+mode = "off"
 [server]
 worker_threads = {threads}
 [pocketbase]

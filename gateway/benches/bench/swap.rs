@@ -187,6 +187,8 @@ fn put(folder: &Path, version: usize) -> anyhow::Result<()> {
 fn config(stub: SocketAddr) -> String {
     format!(
         r#"
+[limits]
+mode = "off"
 [pocketbase]
 url = "http://{stub}"
 superuser = {{ email = "admin@example.com", password = "1234567890" }}

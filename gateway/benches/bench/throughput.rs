@@ -193,6 +193,8 @@ fn config(stub: SocketAddr) -> anyhow::Result<String> {
     let hide = ownership.get("hide").context("something is hidden")?;
     Ok(format!(
         r#"
+[limits]
+mode = "off"
 [server]
 worker_threads = 1
 [pocketbase]

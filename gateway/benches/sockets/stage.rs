@@ -47,7 +47,7 @@ impl Stage {
         let rule = "hide_field";
         let config = fixtures::config(self.pocketbase.address, rule, &settings, "notes")?;
         let bounds = format!(
-            "[server]\nmax_connections = 19000\n[live]\nmode = \"{mode}\"\nstreams = 19000\nstreams_per_address = 2000\n"
+            "[server]\nmax_connections = 19000\nconnections_per_address = 2000\n[live]\nmode = \"{mode}\"\nstreams = 19000\nstreams_per_address = 2000\n"
         );
         Process::gateway(&self.folder, &(config + &bounds)).await
     }

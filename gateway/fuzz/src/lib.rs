@@ -9,6 +9,7 @@
 mod source {
     pub mod exchange;
     pub mod filter;
+    pub mod network;
     pub mod operation;
     pub mod principal;
     pub mod record;
@@ -23,12 +24,17 @@ mod source {
     }
 }
 
-pub use source::{exchange, filter, operation, principal, record, schema, surface};
+pub use source::{exchange, filter, network, operation, principal, record, schema, surface};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use exchange::Reached;
 use exchange::batch::{self, RawPart};
+use exchange::proof::{self, About, WINDOW};
 use http::{HeaderName, Method};
 use operation::{CollectionRef, LONGEST_TOPIC, Operation, Part, Topic};
-use serde_json::Value;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde_json::{Value, json};
 use source::live::frames::{FrameError, Frames};
 use source::live::notice::{self, Notice};
 use surface::{Batch, Compat, Mode, PathPattern, Surface};
@@ -216,6 +222,52 @@ fn without_fields(mut operation: Operation) -> Operation {
         _ => {}
     }
     operation
+}
+
+/// Asserts that a proof which says this is refused, or is of the request that it came with. It
+/// is signed with a key that everybody has, whatever it says of that.
+///
+/// # Panics
+///
+/// When it is of another.
+pub fn assert_proof(header: &str, claims: &str) {
+    const NOW: u64 = 1_800_000_000;
+    let about = About {
+        method: "POST",
+        path: "/api/batch",
+        reached: Reached {
+            public: None,
+            host: Some("a.example"),
+        },
+        token: None,
+        now: NOW,
+        since: 0,
+    };
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref()) });
+    let good = json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk }).to_string();
+    for header in [header, &good] {
+        let signed = format!("{}.{}", text(header.as_bytes()), text(claims.as_bytes()));
+        let signature = pair.sign(signed.as_bytes());
+        let whole = format!("{signed}.{}", text(signature.as_ref()));
+        let Ok(found) = proof::read(&whole, &about) else {
+            continue;
+        };
+        let header: Value = serde_json::from_str(header).expect("JSON");
+        assert_eq!((&header["typ"], &header["alg"]), (&json!("dpop+jwt"), &json!("EdDSA")));
+        assert!(header["jwk"].get("d").is_none() && header.get("crit").is_none());
+        let claims: Value = serde_json::from_str(claims).expect("JSON");
+        assert_eq!(claims["htm"], "POST");
+        let address = claims["htu"].as_str().expect("an address");
+        assert!(address.to_lowercase().contains("://a.example"), "{address}");
+        assert!(address.contains("/api/batch"), "{address}");
+        assert!(claims.get("ath").is_none_or(Value::is_null));
+        let made = claims["iat"].as_u64().expect("seconds");
+        assert!(made.abs_diff(NOW) <= WINDOW && found.until == made + WINDOW);
+    }
+    // As it comes, it is no proof.
+    assert!(proof::read(header, &about).is_err());
 }
 
 /// The events of a stream, each its id, its name and its data, and how it ended.

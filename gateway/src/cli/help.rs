@@ -7,8 +7,8 @@ macro_rules! environment {
         "\
 Environment, over the file: DB_URL, ADMIN_EMAIL, ADMIN_PASSWORD (the gateway's
 superuser), HAPTA_ADMIN_KEY (opens the admin listener), SSL_ENABLED (true or
-false), JWT_SECRET (checked; for rolling sessions to come), RUST_LOG (what is
-logged; \"info\" by default)."
+false), JWT_SECRET (checked, and not used: the gateway makes its keys itself),
+RUST_LOG (what is logged; \"info\" by default)."
     };
 }
 
@@ -65,3 +65,12 @@ Examples:
   hapta deny remove address:203.0.113.0/24
 
 An address is that of the connection: behind a proxy it is the proxy's.";
+
+pub(super) const SESSIONS: &str = "\
+Examples:
+  hapta sessions list                         all of them, those used last first
+  hapta sessions list --user users/k2f9x0q4m1z7abc
+  hapta sessions end 4be0643f1d98573b97cdca98a65347dd
+  hapta sessions end-user users/k2f9x0q4m1z7abc
+  hapta sessions end-all                      everybody logs in again
+  hapta sessions rotate                       another key signs tokens";

@@ -13,11 +13,13 @@ pub(super) fn of(file: &Path) -> String {
 }
 
 pub(super) fn run(file: ConfigFile) -> anyhow::Result<()> {
+    // Before there are threads: what it is told by stands in the environment.
+    let sockets = server::Sockets::of_process()?;
     let path = file.path.clone();
     let config = file.read().with_context(|| of(&path))?;
     if file.environment.jwt_secret.is_some() {
         tracing::info!(
-            "JWT_SECRET is set; PocketBase's own tokens are passed through, so nothing is signed with it yet"
+            "JWT_SECRET is set, and nothing is signed with it: where tokens are the gateway's own, it makes and rotates their keys itself"
         );
     }
     server::raise_descriptors(config.server.max_connections);
@@ -33,7 +35,7 @@ pub(super) fn run(file: ConfigFile) -> anyhow::Result<()> {
         let mut interrupted =
             signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
         let started = tokio::select! {
-            started = server::start(config, Some(file)) => started.with_context(|| of(&path))?,
+            started = Box::pin(server::start_on(sockets, config, Some(file))) => started.with_context(|| of(&path))?,
             _ = terminated.recv() => return Ok(()),
             _ = interrupted.recv() => return Ok(()),
         };

@@ -13,6 +13,8 @@ pub struct Environment {
     pub admin_password: Option<String>,
     /// `HAPTA_ADMIN_KEY`: opens the admin listener.
     pub admin_key: Option<String>,
+    /// `HAPTA_APP_KEYS`: the keys of applications, `name:key,name:key`.
+    pub app_keys: Option<String>,
     /// `SSL_ENABLED`: whether clients are served by TLS.
     pub ssl_enabled: Option<String>,
     /// `JWT_SECRET`: would sign the gateway's own tokens.
@@ -29,6 +31,7 @@ impl Environment {
             admin_email: variable("ADMIN_EMAIL"),
             admin_password: variable("ADMIN_PASSWORD"),
             admin_key: variable("HAPTA_ADMIN_KEY"),
+            app_keys: variable("HAPTA_APP_KEYS"),
             ssl_enabled: variable("SSL_ENABLED"),
             jwt_secret: variable("JWT_SECRET"),
         }

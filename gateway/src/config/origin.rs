@@ -86,6 +86,24 @@ impl Origin {
         (port != 0).then_some(Self { scheme, host, port })
     }
 
+    /// How it is spoken to.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// In lower case; an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Written or not.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether it is this machine, as the machine itself calls it.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

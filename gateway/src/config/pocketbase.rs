@@ -64,9 +64,17 @@ pub(super) fn resolve(
         ("pocketbase.schema_interval", raw.schema_interval.is_zero()),
         ("pocketbase.max_response", raw.max_response.as_u64() == 0),
     ])?;
+    let url = self::url(&url)?;
+    if raw.ca.is_some() && url.scheme_str() != Some("https") {
+        return Err(invalid(
+            "pocketbase.ca",
+            "is for a pocketbase.url that begins with https://",
+        ));
+    }
     Ok(PocketBase {
         upstream: upstream::Settings {
-            url: self::url(&url)?,
+            url,
+            ca: raw.ca.map(|file| folder.join(file)),
             untested: match raw.untested {
                 raw::Untested::Refuse => Untested::Refuse,
                 raw::Untested::Allow => Untested::Allow,
@@ -87,15 +95,9 @@ fn url(text: &str) -> Result<Uri, ConfigError> {
     let url: Uri = text
         .parse()
         .map_err(|error| invalid(key, format!("\"{text}\" is no URL: {error}")))?;
-    match url.scheme_str() {
-        Some("http") => {}
-        Some("https") => {
-            return Err(invalid(
-                key,
-                "https is not supported yet; put PocketBase on this machine or a private network",
-            ));
-        }
-        Some(_) | None => return Err(invalid(key, format!("\"{text}\" must begin with http://"))),
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        let problem = format!("\"{text}\" must begin with http:// or https://");
+        return Err(invalid(key, problem));
     }
     if url.path() != "/" || url.query().is_some() {
         return Err(invalid(

@@ -1,9 +1,13 @@
 //! `hapta.toml` as it is written. The comments here are for readers of the
 //! code; `hapta.example.toml` has every key with its explanation.
 
+mod application;
+mod limits;
 mod live;
 mod log;
 mod logins;
+mod server;
+mod sessions;
 mod uploads;
 mod writes;
 
@@ -15,9 +19,13 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+pub(super) use application::{AppKeys, Application, Dpop};
+pub(super) use limits::{Limits, Rate};
 pub(super) use live::{Live, LiveMode};
 pub(super) use log::{Log, Telling};
 pub(super) use logins::{Logins, ProviderTokens, TakenEmail};
+pub(super) use server::{Server, Tls};
+pub(super) use sessions::{BadToken, Bound, Rolling, SessionMode, Sessions};
 pub(super) use uploads::Uploads;
 pub(super) use writes::{Batch, Writes};
 
@@ -36,7 +44,11 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) sessions: Sessions,
     #[serde(default)]
+    pub(super) application: Application,
+    #[serde(default)]
     pub(super) logins: Logins,
+    #[serde(default)]
+    pub(super) limits: Limits,
     #[serde(default)]
     pub(super) live: Live,
     #[serde(default)]
@@ -69,36 +81,6 @@ pub(super) struct File {
     pub(super) state: State,
 }
 
-/// `[server]`: where clients connect.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Server {
-    pub(super) listen: SocketAddr,
-    pub(super) public_url: Option<String>,
-    pub(super) origins: Vec<String>,
-    pub(super) worker_threads: usize,
-    pub(super) max_body: ByteSize,
-    pub(super) max_requests: usize,
-    pub(super) max_connections: usize,
-    #[serde(with = "humantime_serde")]
-    pub(super) header_timeout: Duration,
-    #[serde(with = "humantime_serde")]
-    pub(super) body_timeout: Duration,
-    #[serde(with = "humantime_serde")]
-    pub(super) request_timeout: Duration,
-    #[serde(with = "humantime_serde")]
-    pub(super) shutdown_timeout: Duration,
-    pub(super) tls: Option<Tls>,
-}
-
-/// `[server.tls]`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Tls {
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
-}
-
 /// `[admin]`: the listener for operators.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +93,7 @@ pub(super) struct Admin {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PocketBase {
     pub(super) url: Option<String>,
+    pub(super) ca: Option<PathBuf>,
     pub(super) run: Option<Run>,
     pub(super) superuser: Option<Superuser>,
     pub(super) untested: Untested,
@@ -148,25 +131,6 @@ pub(super) struct Superuser {
     pub(super) email: Option<String>,
     pub(super) password: Option<String>,
     pub(super) token_file: Option<PathBuf>,
-}
-
-/// `[sessions]`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Sessions {
-    #[serde(with = "humantime_serde")]
-    pub(super) verified_for: Duration,
-    pub(super) remembered: usize,
-    pub(super) bad_token: BadToken,
-    pub(super) file_tokens: usize,
-}
-
-/// `sessions.bad_token`.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum BadToken {
-    Refuse,
-    Guest,
 }
 
 /// `[superusers]`.
@@ -384,29 +348,11 @@ impl Default for Pages {
     }
 }
 
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
-            public_url: None,
-            origins: vec!["*".to_owned()],
-            worker_threads: 0,
-            max_body: ByteSize::mib(2),
-            max_requests: 1_024,
-            max_connections: 10_000,
-            header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(20),
-            request_timeout: Duration::from_mins(1),
-            shutdown_timeout: Duration::from_secs(10),
-            tls: None,
-        }
-    }
-}
-
 impl Default for PocketBase {
     fn default() -> Self {
         Self {
             url: None,
+            ca: None,
             run: None,
             superuser: None,
             untested: Untested::Refuse,
@@ -414,17 +360,6 @@ impl Default for PocketBase {
             timeout: Duration::from_secs(30),
             max_response: ByteSize::mib(16),
             schema_interval: Duration::from_secs(30),
-        }
-    }
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self {
-            verified_for: Duration::from_secs(5),
-            remembered: 10_000,
-            bad_token: BadToken::Refuse,
-            file_tokens: 20_000,
         }
     }
 }

@@ -167,6 +167,7 @@ fn scope(
                 | OperationKind::Custom
                 | OperationKind::Dashboard
                 | OperationKind::Static
+                | OperationKind::Session
         )
     };
     match &operations {

@@ -5,7 +5,6 @@ use http::HeaderName;
 
 use super::{ConfigError, few, invalid, raw, within};
 use crate::operation::{ExpandBounds, Route};
-use crate::sessions::BadToken;
 use crate::surface::{
     Batch, Compat, CustomRoute, Logins, Mode, PathPattern, Surface, is_ours, is_plain,
 };
@@ -38,6 +37,7 @@ pub(super) fn resolve(
         },
         dashboard: pages.dashboard == raw::Switch::On,
         auth_pages: pages.auth == raw::Switch::On,
+        sessions: false,
         logins: Logins::default(),
         batch: Batch::default(),
         files: each("pages.files", &pages.files, file)?,
@@ -120,15 +120,6 @@ fn key(text: &str) -> Result<String, String> {
     match text.split_once('.') {
         Some((collection, key)) if is_plain(collection) && is_plain(key) => Ok(text.to_owned()),
         _ => Err("expected a collection and a key, like \"posts.captcha\"".to_owned()),
-    }
-}
-
-impl From<raw::BadToken> for BadToken {
-    fn from(raw: raw::BadToken) -> Self {
-        match raw {
-            raw::BadToken::Refuse => Self::Refuse,
-            raw::BadToken::Guest => Self::Guest,
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::surface::{ProviderTokens, TakenEmail};
 use crate::telemetry::{Destination, Telling};
 use crate::upstream::{self, Credential};
 
-const BASE: &str = r#"
+pub(super) const BASE: &str = r#"
     [pocketbase]
     url = "http://127.0.0.1:8091"
     superuser = { email = "a@b.c", password = "secret" }
@@ -154,6 +154,7 @@ fn the_original_environment_wins_over_the_file() {
         admin_email: Some("e@f.g".to_owned()),
         admin_password: Some("other".to_owned()),
         admin_key: Some("0123456789abcdef".to_owned()),
+        app_keys: None,
         ssl_enabled: Some("true".to_owned()),
         jwt_secret: Some("0123456789abcdef".to_owned()),
     };
@@ -207,8 +208,8 @@ fn the_place_of_pocketbase_is_said_once_and_in_full() {
     check("", "needs a url");
     check("[pocketbase]\nurl = \"ftp://x\"", "must begin with http://");
     check(
-        "[pocketbase]\nurl = \"https://x\"",
-        "https is not supported yet",
+        "[pocketbase]\nurl = \"http://x\"\nca = \"ca.pem\"",
+        "begins with https://",
     );
     check("[pocketbase]\nurl = \"http://x/y\"", "no path");
     check(
@@ -337,6 +338,7 @@ fn the_example_loads_and_is_the_default_but_for_places() {
     assert_eq!(example.admin, default.admin);
     assert_eq!(example.sessions, default.sessions);
     assert_eq!(example.live, default.live);
+    assert_eq!(example.limits, default.limits);
     assert_eq!(example.uploads, default.uploads);
     assert_eq!(example.writes, default.writes);
     assert_eq!(example.instances, default.instances);

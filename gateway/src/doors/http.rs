@@ -8,14 +8,18 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{Method, Request, Response, header};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tower_http::timeout::TimeoutBody;
 
-use super::rest;
+use super::taking::{Keeping, Taking};
+use super::{compress, rest};
+use crate::exchange::encoding::Encoding;
 use crate::gateway::Gateway;
-use crate::pipeline::{self, ResponseBody};
+use crate::pipeline::{self, LONG, ResponseBody};
 
 /// Marks an answer that may last for hours, with little to send. It goes with its connection.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +42,12 @@ async fn hear(
     let (parts, body) = request.into_parts();
     let waits = parts.headers.contains_key(header::EXPECT);
     let (body, rest) = rest::lend(body);
+    let wanted = Encoding::wanted(&gateway.server.compression, &parts.headers);
     let request = pipeline::Request {
-        path: path(&parts.uri),
+        path: path(&parts),
         query: parts.uri.query().map(str::to_owned),
+        headers: headers(parts.headers, &parts.uri),
         method: parts.method,
-        headers: parts.headers,
         address: address(peer.ip()),
         body,
     };
@@ -51,16 +56,40 @@ async fn hear(
     if !waits || rest.has_begun() {
         rest.read().await;
     }
-    write(response, &method)
+    let wanted = wanted.filter(|_| response.compressible);
+    let held = response.held.clone();
+    let response = write(response, &method);
+    match wanted {
+        Some(encoding) if compress::fits(&response, gateway.server.compress_from.as_u64()) => {
+            gateway.metrics.edge.compressed(encoding);
+            // Boxed: few answers need the state of what compresses.
+            let compressed = Box::pin(compress::compress(response, encoding)).await;
+            match held {
+                Some(held) => compressed.map(|body| Body::new(Keeping::new(body, held))),
+                None => compressed,
+            }
+        }
+        _ => response,
+    }
 }
 
-/// The path of a request in origin form. A whole URL in the request line
+/// The path of a request in origin form. A whole URL in the request line of HTTP/1
 /// (absolute form) is passed on as it is, so that the parser refuses it.
-fn path(uri: &axum::http::Uri) -> String {
-    match uri.scheme() {
-        Some(_) => uri.to_string(),
-        None => uri.path().to_owned(),
+fn path(parts: &Parts) -> String {
+    match parts.uri.scheme() {
+        Some(_) if parts.version != Version::HTTP_2 => parts.uri.to_string(),
+        _ => parts.uri.path().to_owned(),
     }
+}
+
+/// The headers, with whom the client asks among them: HTTP/2 tells that beside them, and whoever
+/// sends both means what is beside.
+fn headers(mut headers: HeaderMap, uri: &Uri) -> HeaderMap {
+    let authority = uri.authority().map(Authority::as_str);
+    if let Some(host) = authority.and_then(|host| HeaderValue::from_str(host).ok()) {
+        headers.insert(header::HOST, host);
+    }
+    headers
 }
 
 /// One client has one address, whichever family its socket speaks.
@@ -73,6 +102,9 @@ pub(crate) fn write(response: pipeline::Response, asked_by: &Method) -> Response
     let lasts = matches!(response.body, ResponseBody::Events(_)) && asked_by != Method::HEAD;
     let body = match response.body {
         ResponseBody::Empty => Body::empty(),
+        ResponseBody::Bytes(bytes) if bytes.len() >= LONG && asked_by != Method::HEAD => {
+            Body::new(Taking::new(bytes, response.held))
+        }
         // Its length is told all the same: hyper counts what it does not send.
         ResponseBody::Bytes(bytes) => Body::from(bytes),
         // Its length is PocketBase's to tell: that of no bytes would be taken for its own.

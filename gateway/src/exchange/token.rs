@@ -28,6 +28,9 @@ pub struct Claims {
     pub kind: String,
     /// Seconds since 1970.
     pub exp: u64,
+    /// Whether a new one is given for it; of one that a superuser asked for it is not.
+    #[serde(default)]
+    pub refreshable: bool,
 }
 
 /// The tokens that say who asks.
@@ -54,6 +57,12 @@ pub enum TokenError {
     /// By the gateway's clock.
     #[error("the token has expired")]
     Expired,
+    /// Where clients hold tokens of the gateway's own, and this is none of them.
+    #[error("the token was not made by this gateway")]
+    Foreign,
+    /// By the gateway's clock, too.
+    #[error("the token is from the future")]
+    NotYet,
 }
 
 /// Reads a token that a request carries.

@@ -53,7 +53,8 @@ pub(super) async fn of_history(
     Ok(generation)
 }
 
-/// Every exposed collection must be there, spelled as PocketBase spells it.
+/// Every collection that is exposed, or has limits of its own, must be there, spelled as
+/// PocketBase spells it.
 pub(super) fn check_collections(config: &Config, schema: &Schema) -> Result<(), BuildError> {
     let is_there = |name: &str| {
         if name == OTHERS {
@@ -63,19 +64,28 @@ pub(super) fn check_collections(config: &Config, schema: &Schema) -> Result<(), 
             .by_name(name)
             .is_some_and(|collection| collection.name == name)
     };
-    match config.rules.exposed.keys().find(|name| !is_there(name)) {
+    let known = || {
+        let mut known: Vec<&str> = schema
+            .collections()
+            .filter(|collection| !collection.system)
+            .map(|collection| collection.name.as_str())
+            .collect();
+        known.sort_unstable();
+        known.join(", ")
+    };
+    if let Some(name) = config.rules.exposed.keys().find(|name| !is_there(name)) {
+        return Err(BuildError::NoSuchCollection {
+            name: name.clone(),
+            known: known(),
+        });
+    }
+    // A limit that counts nobody would not be missed.
+    let mut limited = config.limits.collections.keys();
+    match limited.find(|name| !is_there(name)) {
         None => Ok(()),
-        Some(name) => {
-            let mut known: Vec<&str> = schema
-                .collections()
-                .filter(|collection| !collection.system)
-                .map(|collection| collection.name.as_str())
-                .collect();
-            known.sort_unstable();
-            Err(BuildError::NoSuchCollection {
-                name: name.clone(),
-                known: known.join(", "),
-            })
-        }
+        Some(name) => Err(BuildError::NothingToLimit {
+            name: name.clone(),
+            known: known(),
+        }),
     }
 }

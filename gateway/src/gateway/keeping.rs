@@ -43,6 +43,8 @@ pub(super) struct Standing {
     pub(super) followed: Followed,
     /// The control whose pin and removals have been tried.
     pub(super) settled: String,
+    /// The control for which sessions were looked at again.
+    pub(super) sessions: String,
     /// Why commands are not heard.
     control_problem: Option<String>,
     /// Why commands are not told how things stand.

@@ -35,6 +35,13 @@ impl Gateway {
     /// Takes what commands ask for: what is closed is closed when this returns.
     pub(crate) async fn take_control(&self) {
         self.keeping.take();
+        let taken = self.keeping.asked().digest.clone();
+        match self.sessions.look_again().await {
+            Ok(()) => self.keeping.standing().sessions = taken,
+            Err(error) => {
+                tracing::error!(%error, "what commands did to sessions is not known");
+            }
+        }
         self.say().await;
     }
 
@@ -194,6 +201,7 @@ impl Gateway {
             followed: standing.followed.name(),
             control: asked.digest.clone(),
             settled: standing.settled,
+            sessions: standing.sessions,
         }
     }
 

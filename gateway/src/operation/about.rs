@@ -19,6 +19,7 @@ impl Operation {
             | Self::Custom(_)
             | Self::Dashboard(_)
             | Self::AuthPage(_)
+            | Self::Session(_)
             | Self::Static(_) => None,
             Self::Auth(request) => Some(&request.collection),
             Self::List { collection, .. }
@@ -57,6 +58,7 @@ impl Operation {
             | Self::Custom(_)
             | Self::Dashboard(_)
             | Self::AuthPage(_)
+            | Self::Session(_)
             | Self::Static(_) => None,
         }
     }
@@ -84,6 +86,7 @@ impl Operation {
             | Self::Custom(_)
             | Self::Dashboard(_)
             | Self::AuthPage(_)
+            | Self::Session(_)
             | Self::Static(_) => None,
         }
     }
@@ -108,6 +111,7 @@ impl Operation {
             | Self::Realtime
             | Self::Subscribe
             | Self::AuthPage(_)
+            | Self::Session(_)
             | Self::Superuser(_)
             | Self::Custom(_)
             | Self::Dashboard(_)
@@ -138,6 +142,7 @@ impl Operation {
             | Self::Custom(_)
             | Self::Dashboard(_)
             | Self::AuthPage(_)
+            | Self::Session(_)
             | Self::Static(_) => &[],
         }
     }
@@ -148,6 +153,15 @@ impl Operation {
         match self {
             Self::Download { query, .. } => query.token.as_ref(),
             _ => None,
+        }
+    }
+
+    /// Puts another token into a download that has one.
+    pub fn put_file_token(&mut self, token: Token) {
+        if let Self::Download { query, .. } = self
+            && query.token.is_some()
+        {
+            query.token = Some(token);
         }
     }
 

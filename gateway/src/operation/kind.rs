@@ -74,9 +74,30 @@ pub enum OperationKind {
     AuthPage,
     /// PocketBase's public folder.
     Static,
+    /// What people do about their own sessions.
+    Session,
 }
 
 impl OperationKind {
+    /// Whether its answers may be compressed: those that hold no tokens, codes or settings, and of
+    /// which it is known what they are.
+    #[must_use]
+    pub const fn is_compressible(self) -> bool {
+        matches!(
+            self,
+            Self::List
+                | Self::View
+                | Self::Create
+                | Self::Update
+                | Self::Delete
+                | Self::Batch
+                | Self::Health
+                | Self::Dashboard
+                | Self::AuthPage
+                | Self::Static
+        )
+    }
+
     /// The word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -112,6 +133,7 @@ impl OperationKind {
             Self::Dashboard => "dashboard",
             Self::AuthPage => "authPage",
             Self::Static => "static",
+            Self::Session => "session",
         }
     }
 }

@@ -8,7 +8,7 @@ use super::routes::{Query, Route, State};
 use super::{
     Asked, AuthAction, AuthRequest, CollectionRef, DownloadQuery, FileName, ListQuery,
     OAuth2Return, Operation, OperationError, OperationKind, Page, PlainRequest, RecordId,
-    RecordQuery, path,
+    RecordQuery, SessionAction, path,
 };
 use crate::surface::{Surface, Unnamed};
 
@@ -27,6 +27,15 @@ pub(super) fn operation(
 ) -> Result<Asked, OperationError> {
     let path = path::read(path)?;
     let mut pairs = Pairs::parse(query)?;
+    if surface.sessions
+        && let Some(action) = SessionAction::parse(method, &path.segments)?
+    {
+        path.no_folder()?;
+        let mut unnamed = Vec::new();
+        pairs.know(&[], surface, &mut unnamed)?;
+        let operation = Operation::Session(action);
+        return Ok(Asked { operation, unnamed });
+    }
     let route = Route::find(method.as_str(), &path.segments);
     let row = route.and_then(|route| match route.state {
         State::Served(OperationKind::Static) => None,

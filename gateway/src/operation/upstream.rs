@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{AuthAction, DownloadQuery, ListQuery, Operation, Page, RecordQuery, WatchQuery};
+use super::{
+    AuthAction, DownloadQuery, ListQuery, Operation, Page, RecordQuery, SessionAction, WatchQuery,
+};
 use crate::principal::Token;
 
 /// All but what RFC 3986 calls unreserved.
@@ -29,6 +31,7 @@ impl Operation {
             | Self::Event { .. }
             | Self::Dashboard(_)
             | Self::AuthPage(_)
+            | Self::Session(SessionAction::List)
             | Self::Static(_) => Method::GET,
             Self::Auth(request) if request.action == AuthAction::Methods => Method::GET,
             Self::Create { .. }
@@ -38,9 +41,12 @@ impl Operation {
             | Self::Impersonate { .. }
             | Self::OAuth2Redirect(None)
             | Self::Subscribe
+            | Self::Session(SessionAction::LogOut)
             | Self::Watch { .. } => Method::POST,
             Self::Update { .. } => Method::PATCH,
-            Self::Delete { .. } => Method::DELETE,
+            Self::Delete { .. } | Self::Session(SessionAction::End(_) | SessionAction::EndAll) => {
+                Method::DELETE
+            }
             Self::Superuser(request) | Self::Custom(request) => request.method.clone(),
         }
     }
@@ -82,6 +88,7 @@ impl Operation {
             // The gateway answers these itself.
             Self::OAuth2Redirect(_) => api(&["oauth2-redirect"]),
             Self::Realtime | Self::Subscribe => api(&["realtime"]),
+            Self::Session(_) => api(&["hapta", "sessions"]),
             // And these are no requests; rules ask for the parameters all the same.
             Self::Watch { query, .. } | Self::Event { query, .. } => {
                 api(&["realtime"]).watch(query)

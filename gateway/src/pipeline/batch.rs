@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::asks::{Asks, Found, Sent, find, with_schema};
 use super::permit::{self, Permitted};
 use super::trace::Trace;
-use super::{Response, closed, conceal, locked, release};
+use super::{Response, closed, conceal, limit, locked, release};
 use crate::error::{BodyError, Error};
 use crate::exchange::batch::{BatchError, RawPart, file_key, parts};
 use crate::exchange::{Client, Exchange, InBatch, Touched, Upload};
@@ -70,7 +70,7 @@ pub(super) async fn permit(
     }
     let keys = known.iter().filter_map(Known::key).collect();
     let (under_way, held) = locked::hold(outer.gateway, under_way, keys).await?;
-    outer.settle(&mut known).await?;
+    outer.settle(&mut known, trace).await?;
     let mut permitted = Vec::with_capacity(known.len());
     let mut written = Vec::with_capacity(known.len());
     let mut touched = Touched::default();
@@ -109,6 +109,8 @@ impl Outer<'_> {
         let found = with_schema(gateway, |schema| find(schema, in_force, &operation)).await?;
         closed::found(gateway, found.as_deref())?;
         trace.has_part(&operation, found.as_deref());
+        let asking = (&self.exchange.principal, outer.address);
+        limit::operation(gateway, (&operation, found.as_deref()), asking, trace)?;
         let body = body_of(&operation, raw.body, &uploads)?;
         if let (Some(collection), Some(body)) = (&found, &body) {
             trace.hears_of_part(collection, body);
@@ -152,7 +154,7 @@ impl Outer<'_> {
     }
 
     /// Makes an update of each upsert whose record is there, as it will be when its turn comes.
-    async fn settle(&self, parts: &mut [Known]) -> Result<(), Error> {
+    async fn settle(&self, parts: &mut [Known], trace: &mut Trace<'_>) -> Result<(), Error> {
         let mut there: BTreeMap<RecordKey, bool> = BTreeMap::new();
         for (index, part) in parts.iter_mut().enumerate() {
             let Some(key) = part.key() else { continue };
@@ -165,14 +167,22 @@ impl Outer<'_> {
                     stored.is_some()
                 };
                 if is_there {
-                    part.turn_to_update(&key.record)
-                        .map_err(|error| of_part(index, error))?;
+                    let turned = part.turn_to_update(&key.record);
+                    // What it is now counts as well, or it would be a way around.
+                    let counted = turned.and_then(|()| self.count(part, trace));
+                    counted.map_err(|error| of_part(index, error))?;
                 }
             }
             let is_deleted = part.operation.kind() == OperationKind::Delete;
             there.insert(key, !is_deleted);
         }
         Ok(())
+    }
+
+    fn count(&self, part: &Known, trace: &mut Trace<'_>) -> Result<(), Error> {
+        let asked = (&part.operation, Some(part.collection.as_ref()));
+        let asking = (&self.exchange.principal, part.client.address);
+        limit::operation(self.gateway, asked, asking, trace)
     }
 
     /// Asks the rules about one part.

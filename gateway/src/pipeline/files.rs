@@ -8,10 +8,21 @@ use super::permit::Permitted;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::operation::Operation;
-use crate::sessions::SessionError;
 use crate::upstream::UpstreamError;
 
-/// Makes good a file token that is on its way to who asked.
+/// The token of an answer. Where clients get the gateway's own, no rule is to see
+/// PocketBase's: an empty one stands in its place.
+pub(super) fn take_token(gateway: &Gateway, body: &mut Value) -> Option<Value> {
+    let token = body.get_mut("token")?;
+    if gateway.sessions.is_rolling() {
+        Some(std::mem::replace(token, Value::from("")))
+    } else {
+        Some(token.clone())
+    }
+}
+
+/// Makes good a file token that is on its way to who asked, and tells what that gets in its
+/// place; none: the token itself.
 ///
 /// # Errors
 ///
@@ -20,15 +31,14 @@ pub(super) fn hand_out(
     gateway: &Gateway,
     permitted: &Permitted,
     token: Option<&Value>,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let owner = permitted.exchange().principal.record();
     let token = token.and_then(Value::as_str);
     let (Some(owner), Some(token)) = (owner, token) else {
         let problem = "no token where one was asked for".to_owned();
         return Err(UpstreamError::Garbled(problem).into());
     };
-    let put: Result<(), SessionError> = gateway.sessions.put_file_token(owner, token);
-    Ok(put?)
+    Ok(gateway.sessions.put_file_token(owner, token)?)
 }
 
 /// What depended on who asks is not to be kept for others: PocketBase lets every

@@ -24,7 +24,6 @@ use self::subscribe::Asked;
 use super::permit::Permitted;
 use super::trace::Trace;
 use crate::error::Error;
-use crate::exchange::token;
 use crate::gateway::Gateway;
 use crate::operation::Operation;
 use crate::principal::Principal;
@@ -66,7 +65,7 @@ pub(super) async fn subscribe(
     let holder = Holder {
         identity: listener.identity.clone(),
         token: vouched.map(|vouched| vouched.token.clone()),
-        expires: vouched.and_then(|vouched| token::expiry(vouched.token.expose())),
+        expires: vouched.and_then(|_| gateway.sessions.expiry(&permitted.exchange().client)),
         generation,
         login,
         topics: asked.len(),

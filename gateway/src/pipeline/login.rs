@@ -6,9 +6,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::permit::Permitted;
+use super::trace::Trace;
+use crate::error::Error;
 use crate::exchange::{Exchange, token};
 use crate::gateway::Gateway;
 use crate::operation::{AuthAction, Operation, RecordId};
+use crate::principal::Token;
+use crate::sessions::HandedOut;
 use crate::surface::ProviderTokens;
 use crate::upstream::{Reply, UpstreamError};
 
@@ -49,6 +53,73 @@ pub(super) fn put_tokens(permitted: &Permitted, answer: &mut Value, tokens: Map<
     {
         meta.extend(tokens);
     }
+}
+
+/// Takes PocketBase's token out of a login's answer, where clients get the gateway's own: no
+/// rule is to see it either. An empty one stands in its place.
+pub(super) fn take_token(gateway: &Gateway, body: &mut Value) -> Option<Token> {
+    if !gateway.sessions.is_rolling() {
+        return None;
+    }
+    let place = body.get_mut("token")?;
+    let token = place.as_str().map(Token::new);
+    *place = Value::from("");
+    token
+}
+
+/// Puts the gateway's own in its place, once all rules have let the login pass. Where they
+/// took the token out of the answer, or the client wants none, nobody gets one.
+///
+/// # Errors
+///
+/// Too many sessions; the one that asked has ended meanwhile; a token in a second place.
+pub(super) async fn put_token(
+    gateway: &Gateway,
+    permitted: &Permitted,
+    answer: &mut Value,
+    (token, record): (Option<Token>, Value),
+    trace: &mut Trace<'_>,
+) -> Result<(), Error> {
+    let Some(token) = token else {
+        return Ok(());
+    };
+    if answer.to_string().contains(token.expose()) {
+        // A hook of PocketBase's that copies it does not get it out either.
+        let problem = "a login's answer has its token in a second place".to_owned();
+        return Err(UpstreamError::Garbled(problem).into());
+    }
+    let Some(place) = answer.get_mut("token") else {
+        return Ok(());
+    };
+    let exchange = permitted.exchange();
+    if !is_wanted(&exchange.operation) {
+        return Ok(());
+    }
+    let goes_on = matches!(
+        exchange.operation.auth_action(),
+        Some(AuthAction::Refresh | AuthAction::WithOAuth2)
+    );
+    let asker = exchange.principal.record().filter(|_| goes_on);
+    let handed = HandedOut {
+        record: &record,
+        token: &token,
+        client: &exchange.client,
+        asker: asker.map(AsRef::as_ref),
+    };
+    if let Some(own) = gateway.sessions.hand_out(handed).await? {
+        *place = Value::from(own);
+        trace.answers(answer);
+    }
+    Ok(())
+}
+
+/// Whether the client is told the token of a login: else nobody could ever use its session.
+fn is_wanted(operation: &Operation) -> bool {
+    let mut answer = serde_json::json!({ "token": "" });
+    if let Some(fields) = operation.fields() {
+        fields.pick(&mut answer);
+    }
+    answer.get("token").is_some()
 }
 
 /// Takes out, by provider, the verifiers of the logins that a client may begin.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::live::subscribe::Wanted;
 use super::permit::Permitted;
 use super::trace::Trace;
-use super::{Response, ResponseBody, live};
+use super::{Response, ResponseBody, live, sessions};
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::operation::{OAuth2Return, Operation, OperationError, Page};
@@ -65,6 +65,7 @@ pub(super) async fn answer(
             };
             Some(Ok(redirect(status, place)))
         }
+        Operation::Session(action) => Some(sessions::answer(gateway, &exchange, *action).await),
         Operation::Health { .. }
         | Operation::List { .. }
         | Operation::View { .. }

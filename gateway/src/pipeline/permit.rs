@@ -10,11 +10,13 @@ use super::account::{self, Account};
 use super::asks::{Asks, Found, Sent, enter, find, with_schema};
 use super::batch::{Outer, Writes};
 use super::trace::Trace;
-use super::{Request, batch, closed, conceal, conditions, locked};
+use super::{Request, application, batch, closed, conceal, conditions, limit, locked};
 use crate::error::Error;
+use crate::exchange::proof::Proof;
 use crate::exchange::{AsSent, Client, Exchange, Upload};
 use crate::filter::Filter;
 use crate::gateway::{Gateway, InForce};
+use crate::limits::Running;
 use crate::locks::Held;
 use crate::operation::{Asked, AuthAction, Operation};
 use crate::principal::Principal;
@@ -43,29 +45,26 @@ pub struct Permitted {
     parts: Vec<Permitted>,
     /// The records that are written to, until PocketBase has answered.
     held: Option<Held>,
-    /// A place among the requests under way; a part of a batch is in its batch's.
-    under_way: Option<Arc<OwnedSemaphorePermit>>,
+    /// A part of a batch is in its batch's.
+    under_way: Option<Arc<Places>>,
 }
+
+/// A place among the requests under way, and one among those of who asks.
+type Places = (OwnedSemaphorePermit, Option<Arc<Running>>);
 
 /// Takes a request through everything that must be known before it may be sent.
 pub(super) async fn permit(
     gateway: &Gateway,
-    request: Request,
+    mut request: Request,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
     closed::address(gateway, request.address)?;
+    limit::address(gateway, &request, trace)?;
     let under_way = enter(gateway)?;
     let in_force = gateway.in_force();
     trace.generation = in_force.generation.number;
 
-    let surface = Arc::clone(&in_force.serving.surface);
-    let (method, query) = (&request.method, request.query.as_deref());
-    let Asked { operation, unnamed } = Operation::parse(method, &request.path, query, &surface)?;
-    trace.let_in(unnamed);
-    trace.asks(&operation);
-    if operation.is_for_superusers() && !in_force.serving.superusers {
-        return Err(Error::SuperuserRoute);
-    }
+    let (operation, proof) = understand(gateway, &in_force, &mut request, trace)?;
     // Who asks for what is not served need not be known.
     let found = with_schema(gateway, |schema| find(schema, &in_force, &operation)).await?;
     let closed = closed::found(gateway, found.as_deref());
@@ -76,15 +75,13 @@ pub(super) async fn permit(
         address: request.address,
         wants_file: operation.is_streamed(),
         headers: request.headers,
-        surface,
+        key: proof.as_ref().map(|proof| proof.key),
+        surface: Arc::clone(&in_force.serving.surface),
     };
     trace.let_in(conditions::check(&operation, &client)?);
-    let (principal, operation) = identify(gateway, &in_force, operation, &client).await?;
-    trace.is_from(&principal, operation.identity());
-    closed::principal(gateway, &principal)?;
-    if operation.is_for_superusers() && !principal.is_superuser() {
-        return Err(Error::NotSuperuser);
-    }
+    let (principal, operation) = who(gateway, &in_force, operation, &client, trace).await?;
+    let asking = (&principal, &operation, client.address);
+    application::prove(gateway, &in_force, proof.as_ref(), asking)?;
     let asks = Asks {
         gateway,
         in_force: &in_force,
@@ -108,6 +105,49 @@ pub(super) async fn permit(
     } else {
         permit_one(gateway, in_force, (exchange, sent), under_way, trace).await
     }
+}
+
+/// Reads the request line, and what shows from which application it comes.
+fn understand(
+    gateway: &Gateway,
+    in_force: &InForce,
+    request: &mut Request,
+    trace: &mut Trace<'_>,
+) -> Result<(Operation, Option<Proof>), Error> {
+    let surface = &in_force.serving.surface;
+    let (method, query) = (&request.method, request.query.as_deref());
+    let asked = Operation::parse(method, &request.path, query, surface);
+    application::origin(gateway, &request.headers, &asked)?;
+    let Asked { operation, unnamed } = asked?;
+    trace.let_in(unnamed);
+    trace.asks(&operation);
+    let proof = application::admit(gateway, in_force, (&operation, request), trace)?;
+    if operation.is_for_superusers() && !in_force.serving.superusers {
+        return Err(Error::SuperuserRoute);
+    }
+    Ok((operation, proof))
+}
+
+/// Finds out who asks, and whether they may, as often as they do.
+async fn who(
+    gateway: &Gateway,
+    in_force: &InForce,
+    operation: Operation,
+    client: &Client,
+    trace: &mut Trace<'_>,
+) -> Result<(Principal, Operation), Error> {
+    let identity = operation.identity();
+    let identified = identify(gateway, in_force, operation, client).await;
+    let (principal, operation) = identified.map_err(|error| trace.counted.met(error))?;
+    trace.is_from(&principal, identity);
+    closed::principal(gateway, &principal)?;
+    let collection = trace.collection.clone();
+    let asked = (&operation, collection.as_deref());
+    limit::operation(gateway, asked, (&principal, client.address), trace)?;
+    if operation.is_for_superusers() && !principal.is_superuser() {
+        return Err(Error::NotSuperuser);
+    }
+    Ok((principal, operation))
 }
 
 /// The request, when all of it is known.
@@ -144,6 +184,7 @@ async fn permit_one(
     under_way: OwnedSemaphorePermit,
     trace: &mut Trace<'_>,
 ) -> Result<Permitted, Error> {
+    limit::account(gateway, &exchange, sent.body.as_ref(), trace)?;
     let collection = exchange.collection.as_deref();
     let key = collection
         .and_then(|collection| locked::record(&exchange.operation, collection, sent.body.as_ref()));
@@ -152,7 +193,7 @@ async fn permit_one(
     let judged = judge(gateway, &in_force, (exchange, sent), trace).await?;
     Ok(Permitted {
         held,
-        under_way: Some(Arc::new(under_way)),
+        under_way: Some(Arc::new((under_way, trace.counted.running()))),
         ..judged
     })
 }
@@ -193,7 +234,7 @@ async fn permit_batch(
         account: None,
         parts,
         held,
-        under_way: Some(Arc::new(under_way)),
+        under_way: Some(Arc::new((under_way, trace.counted.running()))),
     })
 }
 
@@ -274,10 +315,12 @@ pub(super) async fn identify(
     };
     let schema = gateway.upstream.schema();
     let (sessions, identity) = (&gateway.sessions, operation.identity());
+    let questions = limit::Questions::of(&gateway.limits, client.address);
     let shown = Shown {
         identity,
         client,
         file_token: operation.file_token(),
+        questions: Some(&questions),
     };
     let mut found = sessions.identify(shown, admits, &schema).await;
     if matches!(found, Err(SessionError::Collection))
@@ -287,11 +330,15 @@ pub(super) async fn identify(
     }
     let principal = match found {
         Err(error @ SessionError::Collection) => sessions.forgive(error, identity)?,
-        found => found?,
+        found => found.map_err(|error| questions.told(error))?,
     };
     if principal.record().is_none() {
         // PocketBase is not to take it for more.
         operation.drop_file_token();
+    }
+    let inner = operation.file_token();
+    if let Some(inner) = inner.and_then(|token| sessions.inner_file_token(token)) {
+        operation.put_file_token(inner);
     }
     Ok((principal, operation))
 }
@@ -381,15 +428,15 @@ impl Permitted {
         }
     }
 
-    /// Gives up the place among the requests under way.
+    /// Gives up the places among the requests under way.
     pub(super) fn leave(&mut self) {
         self.under_way = None;
     }
 
     /// What must not be given up before PocketBase has answered: the records that are
-    /// written to, and the place among the requests under way. None where no record
+    /// written to, and the places among the requests under way. None where no record
     /// is locked.
-    pub(super) fn take_held(&mut self) -> Option<(Held, Option<Arc<OwnedSemaphorePermit>>)> {
+    pub(super) fn take_held(&mut self) -> Option<(Held, Option<Arc<Places>>)> {
         let held = self.held.take()?;
         Some((held, self.under_way.clone()))
     }

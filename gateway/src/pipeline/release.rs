@@ -170,11 +170,14 @@ async fn logged_in(
     login::check_asked(permitted.exchange(), &body)?;
     closed::login(gateway, &body)?;
     let tokens = login::take_tokens(&mut body);
+    let token = login::take_token(gateway, &mut body);
+    let who = body.get("record").map(name_of).unwrap_or_default();
     let records = Records::take(body, Shape::Auth)?;
     answer::hold(gateway, permitted, &records, trace).await?;
     let mut released = reveal(permitted, status, records).await?;
     if let Some(answer) = &mut released.answer {
         login::put_tokens(permitted, answer, tokens);
+        login::put_token(gateway, permitted, answer, (token, who), trace).await?;
     }
     Ok(released)
 }
@@ -183,14 +186,21 @@ async fn logged_in(
 async fn handed_out(
     gateway: &Gateway,
     permitted: &Permitted,
-    (status, body): (StatusCode, Value),
+    (status, mut body): (StatusCode, Value),
     trace: &mut Trace<'_>,
 ) -> Result<Released, Error> {
     trace.answers(&body);
     answer::hold_object(OperationKind::FileToken, status, &body)?;
-    let token = body.get("token").cloned();
-    let released = conclude(permitted, status, Some(body)).await?;
-    files::hand_out(gateway, permitted, token.as_ref())?;
+    let token = files::take_token(gateway, &mut body);
+    let mut released = conclude(permitted, status, Some(body)).await?;
+    let own = files::hand_out(gateway, permitted, token.as_ref())?;
+    let place = released.answer.as_mut();
+    if let (Some(own), Some(place)) = (own, place.and_then(|answer| answer.get_mut("token"))) {
+        *place = Value::from(own);
+    }
+    if let Some(answer) = &released.answer {
+        trace.answers(answer);
+    }
     Ok(released)
 }
 

@@ -3,16 +3,20 @@
 //! The line is written when the trace is dropped: also when the client goes
 //! away and the exchange is dropped wherever it stands.
 
+mod alarm;
+
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use self::alarm::{Alarm, refusal};
 use super::allowance::Allowance;
+use super::arrival::Arrival;
+use super::limit::Counted;
 use super::{Request, Response, verdict};
 use crate::error::Error;
 use crate::exchange::Upload;
@@ -24,7 +28,7 @@ use crate::schema::Collection;
 use crate::sessions::SessionError;
 use crate::surface::Unnamed;
 use crate::telemetry::{
-    Decision, DeniedLabels, ExchangeLabels, Note, Noted, RuleCost, RuleLabels, Secrets,
+    CodeLabels, Decision, DeniedLabels, ExchangeLabels, Note, Noted, RuleCost, RuleLabels, Secrets,
     SecurityEvent, SecurityKind, UnnamedLabels, Verdict,
 };
 
@@ -40,8 +44,10 @@ const LOGIN_FAILED: u16 = 400;
 /// An exchange under way.
 pub(super) struct Trace<'a> {
     gateway: &'a Gateway,
-    /// Unique among the gateway's requests since its start; the client gets it too.
+    /// The client gets it too.
     pub(super) id: String,
+    /// Of the trace across services.
+    across: String,
     method: Method,
     /// Told only where no operation is found in it.
     path: String,
@@ -52,6 +58,8 @@ pub(super) struct Trace<'a> {
     record: Option<RecordId>,
     pub(super) collection: Option<Arc<Collection>>,
     principal: Principal,
+    /// By the name of its key.
+    pub(super) application: Option<Arc<str>>,
     pub(super) generation: u64,
     /// Hold what rules noted and cost, whatever came of them: one, or one for each
     /// part of a batch.
@@ -62,6 +70,8 @@ pub(super) struct Trace<'a> {
     uploads: Option<(u64, u64)>,
     /// How long it may take.
     pub(super) allowance: Arc<Allowance>,
+    /// What limits counted of it.
+    pub(super) counted: Counted,
     /// What must not be in the line.
     secrets: Secrets,
     has_token: bool,
@@ -80,19 +90,13 @@ struct Ending {
     refusal: Option<(String, String)>,
 }
 
-/// What of it is a security event.
-struct Alarm {
-    kind: SecurityKind,
-    rule: Option<String>,
-    code: Option<String>,
-}
-
 impl<'a> Trace<'a> {
-    pub(super) fn begin(gateway: &'a Gateway, request: &Request) -> Self {
+    pub(super) fn begin(gateway: &'a Gateway, request: &Request, arrival: Arrival) -> Self {
         gateway.metrics.in_flight.inc();
         Self {
             gateway,
-            id: next_id(),
+            id: arrival.id,
+            across: arrival.trace,
             method: request.method.clone(),
             path: request.path.clone(),
             address: request.address,
@@ -102,11 +106,13 @@ impl<'a> Trace<'a> {
             record: None,
             collection: None,
             principal: Principal::Guest,
+            application: None,
             generation: 0,
             dossiers: Vec::new(),
             parts: Vec::new(),
             uploads: None,
             allowance: Arc::new(Allowance::new(gateway.server.request_timeout)),
+            counted: Counted::default(),
             secrets: Secrets::of_head(&request.headers, request.query.as_deref()),
             has_token: has_token(&request.headers),
             identity: None,
@@ -114,6 +120,11 @@ impl<'a> Trace<'a> {
             withheld: None,
             ended: None,
         }
+    }
+
+    /// Whether an answer may be compressed: none that holds a token.
+    pub(super) fn may_be_compressed(&self) -> bool {
+        self.operation.is_none_or(OperationKind::is_compressible)
     }
 
     /// Takes down what is asked.
@@ -281,6 +292,7 @@ impl<'a> Trace<'a> {
         let (code, cause) = ending.refusal.unzip();
         Decision {
             request_id: self.id.clone(),
+            trace_id: self.across.clone(),
             method: self.method.to_string(),
             path: self
                 .operation
@@ -293,6 +305,7 @@ impl<'a> Trace<'a> {
             collection: self.collection_name(),
             record: self.record(),
             principal: self.principal(),
+            application: self.application.as_deref().map(str::to_owned),
             address: veil.address(self.address),
             status,
             verdict: ending.verdict,
@@ -380,6 +393,11 @@ impl Trace<'_> {
                 let denied = &self.gateway.metrics.denied;
                 denied.get_or_create(&DeniedLabels { by }).inc();
             }
+            Error::Application(_) => {
+                let refused = &self.gateway.metrics.application;
+                let code = error.status_and_code().1;
+                refused.get_or_create(&CodeLabels { code }).inc();
+            }
             // Whatever it was, it happened.
             Error::Written(error) | Error::Part { error, .. } | Error::Topic { error, .. } => {
                 self.count(error);
@@ -446,52 +464,7 @@ impl Ending {
     }
 }
 
-impl Alarm {
-    fn of(kind: SecurityKind) -> Self {
-        Self {
-            kind,
-            rule: None,
-            code: None,
-        }
-    }
-
-    /// A bad token that was taken for none.
-    fn of_token() -> Self {
-        Self {
-            code: Some("bad_token".to_owned()),
-            ..Self::of(SecurityKind::TokenRefused)
-        }
-    }
-
-    fn of_rule(kind: SecurityKind, error: &RuleError) -> Self {
-        Self {
-            kind,
-            rule: verdict::rule(error).map(str::to_owned),
-            code: Some(refusal(error).1.to_owned()),
-        }
-    }
-}
-
 fn has_token(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     values.any(|value| !value.is_empty())
-}
-
-fn refusal(error: &RuleError) -> (&str, &'static str) {
-    match error {
-        RuleError::Denied { rule, .. } => (rule, "denied"),
-        RuleError::Faulted { rule, fault } => (rule, fault.code()),
-        RuleError::Busy { rule } => (rule, "busy"),
-        RuleError::Chained { rule } => (rule, "chained"),
-        RuleError::Unexposed { .. } => ("", "unexposed"),
-    }
-}
-
-fn next_id() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    static START: LazyLock<u64> = LazyLock::new(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| since.as_secs())
-    });
-    format!("{:x}-{:x}", *START, NEXT.fetch_add(1, Ordering::Relaxed))
 }

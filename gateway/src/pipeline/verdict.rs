@@ -1,8 +1,11 @@
 //! What the decision log and the security events say of a failure.
 
+use crate::application::ApplicationError;
 use crate::error::Error;
+use crate::exchange::proof::ProofError;
+use crate::limits::{LimitError, Noted};
 use crate::rules::RuleError;
-use crate::sessions::SessionError;
+use crate::sessions::{SessionError, StoreError};
 use crate::telemetry::{SecurityKind, Verdict};
 
 /// The code of a refusal by which an operator keeps somebody out.
@@ -14,7 +17,8 @@ pub(super) fn of(error: &Error) -> Verdict {
         Error::Part { error, .. } | Error::Topic { error, .. } => of(error),
         Error::Rule(RuleError::Denied { .. }) => Verdict::Denied,
         Error::Rule(RuleError::Faulted { .. } | RuleError::Busy { .. }) => Verdict::Faulted,
-        Error::Session(SessionError::Upstream(_))
+        Error::Session(SessionError::Store(StoreError::Gone)) => Verdict::Refused,
+        Error::Session(SessionError::Upstream(_) | SessionError::Store(_))
         | Error::Answer(_)
         | Error::Upstream(_)
         | Error::Shape(_)
@@ -22,12 +26,15 @@ pub(super) fn of(error: &Error) -> Verdict {
         | Error::Late
         | Error::Internal => Verdict::Failed,
         Error::Rule(RuleError::Unexposed { .. } | RuleError::Chained { .. })
+        | Error::Forwarded(_)
+        | Error::Limit(_)
         | Error::Lock(_)
         | Error::SignUpInBatch
         | Error::Session(_)
         | Error::Operation(_)
         | Error::NotExposed(_)
         | Error::Closed(_)
+        | Error::Application(_)
         | Error::Condition(_)
         | Error::SuperuserRoute
         | Error::NotSuperuser
@@ -65,7 +72,9 @@ pub(super) fn rule(error: &RuleError) -> Option<&str> {
 pub(super) fn event(error: &Error, code: &str) -> Option<SecurityKind> {
     match error {
         Error::SuperuserRoute | Error::NotSuperuser => Some(SecurityKind::SuperuserRoute),
+        Error::Limit(error) => limit(error),
         Error::Session(error) => session(error),
+        Error::Application(error) => application(error),
         Error::Rule(error) => of_rule(error),
         Error::Part { error, .. } | Error::Topic { error, .. } => event(error, code),
         _ => (code == BY_OPERATOR).then_some(SecurityKind::Ban),
@@ -83,6 +92,30 @@ pub(super) fn of_rule(error: &RuleError) -> Option<SecurityKind> {
     }
 }
 
+/// What goes on and on is told once.
+fn limit(error: &LimitError) -> Option<SecurityKind> {
+    match error {
+        LimitError::Limited { noted, .. } => match noted {
+            Noted::First => Some(SecurityKind::Limited),
+            Noted::Banned => Some(SecurityKind::Ban),
+            Noted::Again => None,
+        },
+        LimitError::Banned(_) | LimitError::Running(_) => None,
+    }
+}
+
+fn application(error: &ApplicationError) -> Option<SecurityKind> {
+    match error {
+        // Of these there may be too many that are good.
+        ApplicationError::Proof(ProofError::Full | ProofError::TooMany) => None,
+        ApplicationError::Origin
+        | ApplicationError::NoKey
+        | ApplicationError::UnknownKey
+        | ApplicationError::Unproven
+        | ApplicationError::Proof(_) => Some(SecurityKind::Application),
+    }
+}
+
 fn session(error: &SessionError) -> Option<SecurityKind> {
     match error {
         SessionError::Header
@@ -91,8 +124,18 @@ fn session(error: &SessionError) -> Option<SecurityKind> {
         | SessionError::Refused
         | SessionError::Unknown
         | SessionError::TwoPeople
+        | SessionError::Ended
         | SessionError::Superuser => Some(SecurityKind::TokenRefused),
-        SessionError::Missing | SessionError::Full | SessionError::Upstream(_) => None,
+        SessionError::Unproven => Some(SecurityKind::Application),
+        SessionError::Elsewhere => Some(SecurityKind::SessionElsewhere),
+        // Told once for a session, by whoever ends what belongs to it.
+        SessionError::Reused
+        | SessionError::Unasked
+        | SessionError::Missing
+        | SessionError::Full
+        | SessionError::SessionsFull
+        | SessionError::Store(_)
+        | SessionError::Upstream(_) => None,
     }
 }
 

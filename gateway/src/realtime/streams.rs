@@ -6,7 +6,7 @@
 mod waits;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use self::waits::{Due, Flow, Waits};
 use super::{Closing, Counts, Holder, Identity, Open, Outbox, RealtimeError, Settings};
+use crate::network::subscriber;
 use crate::principal::Token;
 
 /// What has an outbox told of records, until it is dropped. None: nothing.
@@ -28,10 +29,10 @@ type At<'a> = (&'a str, IpAddr);
 pub(super) struct Streams {
     /// Each as long as its connection, also when it has ended: it costs as much.
     held: HashMap<Arc<str>, Stream>,
-    /// How many each block has; one that has none is not kept.
-    pub(super) of_block: HashMap<Block, usize>,
-    /// How many topics each block has; one that has none is not kept.
-    pub(super) topics_of_block: HashMap<Block, usize>,
+    /// How many each subscriber of a network has; one that has none is not kept.
+    pub(super) of_block: HashMap<IpAddr, usize>,
+    /// How many topics each of those has; one that has none is not kept.
+    pub(super) topics_of_block: HashMap<IpAddr, usize>,
     /// Those of each record; one that has none is not kept.
     pub(super) of_principal: HashMap<Identity, Vec<Arc<str>>>,
     /// Before then a sweep finds nothing that is over.
@@ -51,14 +52,6 @@ pub(super) struct Stream {
     waits: Option<Waits>,
 }
 
-/// Whose streams are counted together. Whoever has one address of IPv6 has its
-/// whole network of 64 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Block {
-    V4(Ipv4Addr),
-    V6(u128),
-}
-
 impl Streams {
     /// Whether one more may be opened.
     pub(super) fn admit(
@@ -69,7 +62,7 @@ impl Streams {
         if self.has_ended {
             return Err(RealtimeError::Ended);
         }
-        let own = self.of_block.get(&block(address)).copied();
+        let own = self.of_block.get(&subscriber(address)).copied();
         if own.unwrap_or(0) >= settings.per_address {
             self.counts.of_address += 1;
             return Err(RealtimeError::TooMany);
@@ -88,8 +81,8 @@ impl Streams {
         now: Instant,
         settings: &Settings,
     ) {
-        *self.of_block.entry(block(address)).or_default() += 1;
-        let waits = Waits::new(block(address), now);
+        *self.of_block.entry(subscriber(address)).or_default() += 1;
+        let waits = Waits::new(subscriber(address), now);
         self.due.note(&waits, settings);
         let stream = Stream {
             address,
@@ -104,7 +97,7 @@ impl Streams {
     pub(super) fn remove(&mut self, id: &str) -> Option<Stream> {
         let stream = self.held.remove(id)?;
         self.give_up_topics(stream.waits.iter());
-        let block = block(stream.address);
+        let block = subscriber(stream.address);
         if let Some(own) = self.of_block.get_mut(&block) {
             *own -= 1;
             if *own == 0 {
@@ -363,13 +356,6 @@ impl Stream {
     fn close(&mut self, why: Closing) -> Option<Waits> {
         self.outbox.shut(why);
         self.waits.take()
-    }
-}
-
-fn block(address: IpAddr) -> Block {
-    match address.to_canonical() {
-        IpAddr::V4(address) => Block::V4(address),
-        IpAddr::V6(address) => Block::V6(address.to_bits() >> 64),
     }
 }
 

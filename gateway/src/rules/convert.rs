@@ -147,6 +147,7 @@ pub(super) fn operation(kind: OperationKind) -> Option<types::Operation> {
         | OperationKind::OAuth2Redirect
         | OperationKind::Realtime
         | OperationKind::AuthPage
+        | OperationKind::Session
         | OperationKind::Superuser
         | OperationKind::Custom
         | OperationKind::Dashboard

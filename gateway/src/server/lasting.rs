@@ -36,6 +36,10 @@ pub(super) struct Lasting {
 pub(super) struct Handover {
     /// Whether all that hyper has to send was sent since this was last unset.
     is_sent: AtomicBool,
+    /// Whether anything came from the client since this was last unset.
+    is_heard: AtomicBool,
+    /// Whether there was any request.
+    is_asked: AtomicBool,
     lasting: Mutex<Option<Lasting>>,
 }
 
@@ -68,6 +72,26 @@ impl Handover {
         };
         *self.lasting.lock().unwrap_or_else(PoisonError::into_inner) = Some(lasting);
         std::future::pending().await
+    }
+
+    /// Begins to listen for what comes from the client.
+    pub(super) fn hear_nothing(&self) {
+        self.is_heard.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether something came.
+    pub(super) fn has_heard(&self) -> bool {
+        self.is_heard.load(Ordering::Relaxed)
+    }
+
+    /// Takes down that there is a request.
+    pub(super) fn ask(&self) {
+        self.is_asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was one.
+    pub(super) fn was_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Relaxed)
     }
 
     /// What was left, once.
@@ -143,7 +167,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
         context: &mut Context<'_>,
         bytes: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, bytes)
+        let before = bytes.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, bytes);
+        if bytes.filled().len() > before {
+            self.handover.is_heard.store(true, Ordering::Relaxed);
+        }
+        read
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::ConfigFile;
+use super::sockets::{Told, tell};
+use super::tls::Certificate;
 use crate::config::{Config, ConfigError};
 use crate::gateway::{BuildError, Gateway, Reloaded};
 use crate::rules::{Watch, Watching};
@@ -41,11 +43,15 @@ pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: 
     let mut hangups = signal(SignalKind::hangup()).ok();
     let mut last_failure = None;
     loop {
+        let mut is_asked = false;
         tokio::select! {
             () = files.watch.changed() => {}
-            () = hangup(&mut hangups) => {}
+            () = hangup(&mut hangups) => is_asked = true,
             () = gateway.to_settle() => {}
             () = stop.cancelled() => return,
+        }
+        if is_asked {
+            tell(Told::Reloading);
         }
         let control = gateway.control_taken();
         let failure = match reload(&gateway, files.config.as_ref()).await {
@@ -65,6 +71,49 @@ pub(super) async fn follow_files(gateway: Arc<Gateway>, mut files: Files, stop: 
         gateway.say().await;
         last_failure = failure;
         files.watch_again(&gateway.config());
+        if is_asked {
+            tell(Told::Ready);
+        }
+    }
+}
+
+/// Reads certificate and key again whenever their files change, and at SIGHUP. What can't be used,
+/// like one of the two before the other, leaves in use what was.
+pub(super) async fn follow_certificate(
+    gateway: Arc<Gateway>,
+    certificate: Arc<Certificate>,
+    stop: CancellationToken,
+) {
+    let times = gateway.config().watch;
+    let mut watch = Watch::new(times.how, times.debounce, times.poll);
+    let mut hangups = signal(SignalKind::hangup()).ok();
+    loop {
+        // Each time, since a folder may have been made anew; and first, so that nothing is missed.
+        for error in watch.follow(&certificate.files()) {
+            tracing::warn!(%error);
+        }
+        let read = Arc::clone(&certificate);
+        let news = tokio::task::spawn_blocking(move || read.read_again()).await;
+        let result = match news.ok().flatten() {
+            Some(Ok(())) => {
+                tracing::info!("the certificate was read again; new connections have the new one");
+                Some("swapped")
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "the certificate was not read again; the last one stays");
+                Some("refused")
+            }
+            None => None,
+        };
+        if let Some(result) = result {
+            let reloads = &gateway.metrics.edge.certificates;
+            reloads.get_or_create(&ReloadLabels { result }).inc();
+        }
+        tokio::select! {
+            () = watch.changed() => {}
+            () = hangup(&mut hangups) => {}
+            () = stop.cancelled() => return,
+        }
     }
 }
 
@@ -152,6 +201,7 @@ fn watched(config: &Config, file: Option<&ConfigFile>) -> Vec<PathBuf> {
         .map(|source| source.file.clone());
     rules
         .chain(config.rules.folder.clone())
+        .chain(config.keys_file.clone())
         .chain(file.map(|file| file.path.clone()))
         .collect()
 }

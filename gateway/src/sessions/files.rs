@@ -30,6 +30,8 @@ pub(super) struct FileToken {
     pub(super) ends: SystemTime,
     /// What its holder asked for it with.
     pub(super) login: Token,
+    /// What PocketBase takes in its place; none: the token itself.
+    pub(super) inner: Option<Token>,
 }
 
 /// A record of an auth collection.
@@ -114,6 +116,13 @@ impl FileTokens {
         }
         issued.insert(key, token);
         Ok(())
+    }
+
+    /// What PocketBase takes in the place of a file token; none: the token itself, or nothing.
+    pub(super) fn inner(&self, key: &Key, now: SystemTime) -> Option<Token> {
+        let mut issued = self.lock();
+        issued.expire(now);
+        issued.by_key.get(key).and_then(|token| token.inner.clone())
     }
 
     /// The token of the login behind a file token; none: it is none of those that are good.

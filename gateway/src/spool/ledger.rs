@@ -1,10 +1,11 @@
 //! Who has how much on disk.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Bound, Settings, SpoolError};
+use crate::network;
 
 /// Whose files are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -166,12 +167,6 @@ impl Owner {
     /// Whoever has this address and no token.
     #[must_use]
     pub fn guest(address: IpAddr) -> Self {
-        Self::Guest(match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => {
-                let network = u128::from(address) >> 64 << 64;
-                Ipv6Addr::from(network).into()
-            }
-        })
+        Self::Guest(network::subscriber(address))
     }
 }

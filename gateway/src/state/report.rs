@@ -36,6 +36,8 @@ pub struct Report {
     pub control: String,
     /// The digest of the control whose pin and removals have been tried.
     pub settled: String,
+    /// The digest of the control for which sessions were looked at again.
+    pub sessions: String,
 }
 
 /// A rule in force.

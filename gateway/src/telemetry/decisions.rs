@@ -18,6 +18,9 @@ pub struct Decision {
     /// The client has it too.
     #[serde(rename = "request.id")]
     pub request_id: String,
+    /// Of the trace across services that it is a part of: 32 hexadecimal digits.
+    #[serde(rename = "trace.id", skip_serializing_if = "String::is_empty")]
+    pub trace_id: String,
     /// HTTP.
     #[serde(rename = "http.method")]
     pub method: String,
@@ -47,6 +50,9 @@ pub struct Decision {
     /// `COLLECTION/ID`, as far as it is told; none for a guest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// The application whose key the request had, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
     /// As far as it is told.
     #[serde(rename = "client.address", skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
@@ -205,6 +211,7 @@ impl Decision {
             target: super::DECISIONS_TARGET,
             {
             request.id = self.request_id,
+            trace.id = self.trace_id,
             http.method = self.method,
             http.path = self.path,
             operation = self.operation,
@@ -214,6 +221,7 @@ impl Decision {
             upload.files = self.files,
             upload.bytes = self.bytes,
             principal = self.principal,
+            application = self.application,
             client.address = self.address,
             status = self.status,
             verdict = self.verdict.as_str(),
@@ -291,6 +299,7 @@ mod tests {
                 OffsetDateTime::from_unix_timestamp_nanos(1_764_155_336_007_900_000).unwrap(),
             ),
             request_id: "1-0".to_owned(),
+            trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
             method: "GET".to_owned(),
             operation: "list",
             status: 200,
@@ -309,7 +318,7 @@ mod tests {
         };
         let printed = decision.print(&Secrets::default()).unwrap();
         let expected = concat!(
-            r#"{"time":"2025-11-26T11:08:56.007Z","request.id":"1-0","http.method":"GET","operation":"list","#,
+            r#"{"time":"2025-11-26T11:08:56.007Z","request.id":"1-0","trace.id":"0af7651916cd43dd8448eb211c80319c","http.method":"GET","operation":"list","#,
             r#""status":200,"verdict":"allowed","generation":0,"notes":[{"key":"why","value":"\"so\""}],"#,
             r#""rules":[{"rule":"ownership","calls":2,"time_ns":7000,"host_calls":5,"memory_bytes":393216}],"#,
             r#""duration_us":0}"#,

@@ -48,7 +48,11 @@ const TOKEN: usize = 12;
 const TOKEN_PART: usize = 16;
 
 /// Headers by which a request says who it is.
-const CREDENTIALS: [header::HeaderName; 2] = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION];
+const CREDENTIALS: [header::HeaderName; 3] = [
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    crate::application::KEY_HEADER,
+];
 
 /// Parts of the names of query parameters whose values are secrets.
 const SECRET_NAMES: [&str; 8] = [
@@ -167,7 +171,8 @@ impl fmt::Debug for Secrets {
 }
 
 fn is_scheme(word: &str) -> bool {
-    word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic")
+    let is = |scheme| word.eq_ignore_ascii_case(scheme);
+    is("bearer") || is("basic") || is("dpop")
 }
 
 /// A secret as it may stand in a text: raw, in JSON, in a URL, in a form.

@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::edge::Edge;
 use super::live::Events;
 use super::log;
 use super::rules::RuleCalls;
@@ -37,6 +38,8 @@ pub struct Metrics {
     pub degraded: Gauge,
     /// What an operator closed, by what it was closed for.
     pub denied: Family<DeniedLabels, Counter>,
+    /// Refused since no application showed itself that may ask, by code.
+    pub application: Family<CodeLabels, Counter>,
     /// What was let in only because the gateway observes, by section of `[compat]`.
     pub unnamed: Family<UnnamedLabels, Counter>,
     /// The names among them that are kept.
@@ -49,6 +52,8 @@ pub struct Metrics {
     pub security_events: Family<SecurityLabels, Counter>,
     /// Events of records, by what became of them.
     pub events: Events,
+    /// What the edge counts.
+    pub edge: Edge,
 }
 
 /// What tells exchanges apart.
@@ -94,6 +99,13 @@ pub struct ReloadLabels {
 pub struct DeniedLabels {
     /// `address`, `collection` or `user`.
     pub by: &'static str,
+}
+
+/// What tells refusals apart that have codes of their own.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct CodeLabels {
+    /// As the client is told.
+    pub code: &'static str,
 }
 
 /// What tells apart what was let in only because the gateway observes.
@@ -209,6 +221,12 @@ impl Metrics {
             "Refused because an operator denied the address, collection or user",
             self.denied.clone(),
         );
+        registry.register(
+            "application_refusals",
+            "Refused because of an origin, an application's key or a client's proof, by code",
+            self.application.clone(),
+        );
+        self.edge.register(registry);
     }
 }
 
@@ -261,12 +279,14 @@ impl Default for Metrics {
             generation_alarm: Gauge::default(),
             degraded: Gauge::default(),
             denied: Family::default(),
+            application: application(),
             unnamed: Family::default(),
             unnamed_names: Gauge::default(),
             preflights: Counter::default(),
             log_lines_dropped: dropped(),
             security_events: security_events(),
             events: Events::default(),
+            edge: Edge::default(),
         }
     }
 }
@@ -280,6 +300,23 @@ fn dropped() -> Family<DroppedLabels, Counter> {
         }
     }
     dropped
+}
+
+fn application() -> Family<CodeLabels, Counter> {
+    let refusals = Family::default();
+    for code in [
+        "origin",
+        "application_key",
+        "proof_missing",
+        "proof_invalid",
+        "proof_time",
+        "proof_replayed",
+        "proofs_full",
+        "proofs_of_client",
+    ] {
+        let _ = refusals.get_or_create(&CodeLabels { code });
+    }
+    refusals
 }
 
 fn security_events() -> Family<SecurityLabels, Counter> {

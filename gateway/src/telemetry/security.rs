@@ -55,27 +55,39 @@ pub enum SecurityKind {
     LoginFailed,
     /// A token was sent that is not good, whether it was refused or taken for none.
     TokenRefused,
+    /// A token was shown again that a newer one had replaced: its session is ended.
+    TokenReused,
+    /// A session was shown from another place than it is bound to.
+    SessionElsewhere,
     /// A route for superusers, asked for by somebody else.
     SuperuserRoute,
     /// The admin listener was asked without its key, or with a wrong one.
     AdminKey,
+    /// A request from a page, an application or a client that may not ask, or can't prove itself.
+    Application,
     /// A rule gave no verdict that counts.
     RuleFault,
-    /// Somebody is kept out, by an operator.
+    /// Somebody is kept out, by an operator or for asking too often.
     Ban,
+    /// Somebody asked more often than a limit allows; told once in that limit's time.
+    Limited,
     /// A line of the decision log was dropped, since a secret was in it.
     Masking,
 }
 
 impl SecurityKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::LoginFailed,
         Self::TokenRefused,
+        Self::TokenReused,
+        Self::SessionElsewhere,
         Self::SuperuserRoute,
         Self::AdminKey,
+        Self::Application,
         Self::RuleFault,
         Self::Ban,
+        Self::Limited,
         Self::Masking,
     ];
 
@@ -85,10 +97,14 @@ impl SecurityKind {
         match self {
             Self::LoginFailed => "login_failed",
             Self::TokenRefused => "token_refused",
+            Self::TokenReused => "token_reused",
+            Self::SessionElsewhere => "session_elsewhere",
             Self::SuperuserRoute => "superuser_route",
             Self::AdminKey => "admin_key",
+            Self::Application => "application",
             Self::RuleFault => "rule_fault",
             Self::Ban => "ban",
+            Self::Limited => "limited",
             Self::Masking => "masking",
         }
     }

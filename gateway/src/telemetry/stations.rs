@@ -6,9 +6,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::limits;
+use crate::limits::LimitCounts;
 use crate::locks::LockCounts;
 use crate::realtime::{Closing, Counts, HubCounts};
-use crate::sessions::FileTokenCounts;
+use crate::sessions::{Ending, FileTokenCounts, ProofCounts, SessionCounts};
 use crate::spool::{self, Bound};
 
 /// What stations count by themselves.
@@ -18,12 +20,18 @@ pub struct Stations {
     pub streams: Counts,
     /// Of those who listen on them.
     pub hub: HubCounts,
+    /// Of how often somebody asks.
+    pub limits: LimitCounts,
     /// Of records that are written to.
     pub locks: LockCounts,
     /// Of file tokens.
     pub files: FileTokenCounts,
+    /// Of proofs.
+    pub proofs: ProofCounts,
     /// Of files that wait.
     pub spools: spool::Counts,
+    /// Of sessions of the gateway's own.
+    pub sessions: SessionCounts,
 }
 
 /// What tells refused streams apart.
@@ -40,12 +48,51 @@ struct CodeLabels {
     code: &'static str,
 }
 
+/// What tells sessions apart that have ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EndingLabels {
+    why: &'static str,
+}
+
 pub(super) fn register(registry: &mut Registry, stations: &Stations) {
     streams(registry, stations.streams);
     hub(registry, stations.hub);
+    limits::register(registry, &stations.limits);
     locks(registry, stations.locks);
     files(registry, stations.files);
+    proofs(registry, stations.proofs);
     uploads(registry, stations.spools);
+    sessions(registry, stations.sessions);
+}
+
+fn sessions(registry: &mut Registry, counts: SessionCounts) {
+    registry.register("sessions", "Sessions that live", gauge(counts.live));
+    registry.register(
+        "sessions_made",
+        "Logins that began a session",
+        counter(counts.made),
+    );
+    registry.register(
+        "sessions_rolled",
+        "Tokens replaced by a newer one of their session",
+        counter(counts.rolled),
+    );
+    registry.register(
+        "sessions_repeated",
+        "Refreshes that were given the newest token of their session once more",
+        counter(counts.repeated),
+    );
+    let ended = Family::<EndingLabels, Counter>::default();
+    for (ending, count) in Ending::ALL.into_iter().zip(counts.ended) {
+        let why = ending.as_str();
+        ended.get_or_create(&EndingLabels { why }).inc_by(count);
+    }
+    registry.register("sessions_ended", "Sessions that have ended, by why", ended);
+    registry.register(
+        "sessions_queued",
+        "Changes to sessions that wait to be written",
+        gauge(counts.queued),
+    );
 }
 
 fn hub(registry: &mut Registry, counts: HubCounts) {
@@ -81,6 +128,24 @@ fn files(registry: &mut Registry, counts: FileTokenCounts) {
         "file_tokens_displaced",
         "File tokens given up for a newer one of the same record",
         counter(counts.displaced),
+    );
+}
+
+fn proofs(registry: &mut Registry, counts: ProofCounts) {
+    registry.register(
+        "proofs",
+        "Proofs of clients that are remembered, so that each is good once",
+        gauge(counts.held),
+    );
+    registry.register(
+        "proofs_replayed",
+        "Proofs refused because they were seen before",
+        counter(counts.replayed),
+    );
+    registry.register(
+        "proofs_refused",
+        "Proofs refused for want of room, by the bound that was reached",
+        bounds([("remembered", counts.full), ("client", counts.crowded)]),
     );
 }
 
@@ -177,13 +242,13 @@ fn logins(registry: &mut Registry, counts: Counts) {
     );
 }
 
-fn counter(count: u64) -> Counter {
+pub(super) fn counter(count: u64) -> Counter {
     let counter = Counter::default();
     counter.inc_by(count);
     counter
 }
 
-fn gauge(count: usize) -> Gauge {
+pub(super) fn gauge(count: usize) -> Gauge {
     let gauge: Gauge = Gauge::default();
     gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     gauge
@@ -202,8 +267,10 @@ mod tests {
     use prometheus_client::encoding::text;
 
     use super::*;
+    use crate::limits::Kind;
 
     /// In which each is another.
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn stations() -> Stations {
         let counts = Counts {
             streams: 1,
@@ -230,6 +297,12 @@ mod tests {
             refused: 11,
             displaced: 12,
         };
+        let proofs = ProofCounts {
+            held: 31,
+            replayed: 32,
+            full: 33,
+            crowded: 34,
+        };
         let spools = spool::Counts {
             bytes: 10,
             open: 11,
@@ -242,9 +315,26 @@ mod tests {
                 lines: 22,
                 people: 23,
             },
+            limits: LimitCounts {
+                decisions: [[25, 26]; Kind::ALL.len()],
+                banned: 27,
+                running: 28,
+                keys: 29,
+                crowded: 30,
+                bans: 31,
+            },
             locks,
             files,
+            proofs,
             spools,
+            sessions: SessionCounts {
+                live: 31,
+                made: 32,
+                rolled: 33,
+                repeated: 34,
+                ended: [41, 42, 43, 44, 45, 46, 47],
+                queued: 35,
+            },
         }
     }
 
@@ -275,6 +365,13 @@ mod tests {
             "hapta_uploads_open 11",
             "hapta_uploads_refused_total{bound=\"max_file\"} 1",
             "hapta_uploads_refused_total{bound=\"open_principal\"} 8",
+            "hapta_limits_decisions_total{limit=\"list\",outcome=\"admitted\"} 25",
+            "hapta_limits_decisions_total{limit=\"bad_token\",outcome=\"limited\"} 26",
+            "hapta_limits_refused_total{reason=\"banned\"} 27",
+            "hapta_limits_refused_total{reason=\"running\"} 28",
+            "hapta_limits_keys 29",
+            "hapta_limits_crowded_total 30",
+            "hapta_limits_bans 31",
             "hapta_records_locked 6",
             "hapta_writes_waiting 7",
             "hapta_writes_refused_total{bound=\"wait\"} 8",
@@ -282,6 +379,17 @@ mod tests {
             "hapta_file_tokens 10",
             "hapta_file_tokens_refused_total 11",
             "hapta_file_tokens_displaced_total 12",
+            "hapta_proofs 31",
+            "hapta_proofs_replayed_total 32",
+            "hapta_proofs_refused_total{bound=\"remembered\"} 33",
+            "hapta_proofs_refused_total{bound=\"client\"} 34",
+            "hapta_sessions 31",
+            "hapta_sessions_made_total 32",
+            "hapta_sessions_rolled_total 33",
+            "hapta_sessions_repeated_total 34",
+            "hapta_sessions_queued 35",
+            "hapta_sessions_ended_total{why=\"logged_out\"} 41",
+            "hapta_sessions_ended_total{why=\"displaced\"} 47",
         ] {
             assert!(told.lines().any(|other| other == line), "{line} in {told}");
         }

@@ -10,13 +10,16 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::form::Form;
-use super::{Payload, Settings, UpstreamError};
+use super::trust::{self, Https};
+use super::{Payload, Settings, TrustError, UpstreamError};
+use crate::exchange::traceparent::TRACEPARENT;
 use crate::exchange::{self, json};
 use crate::principal::Token;
 
@@ -32,8 +35,14 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client's request may bring along to PocketBase. Rules there can ask
-/// for headers, so nothing else of the client's goes through.
-const PASSED_ON: [HeaderName; 2] = [ACCEPT_LANGUAGE, USER_AGENT];
+/// for headers, so nothing else of the client's goes through. The last two are the gateway's own:
+/// what a client sent by these names was replaced when it came.
+const PASSED_ON: [HeaderName; 4] = [
+    ACCEPT_LANGUAGE,
+    USER_AGENT,
+    TRACEPARENT,
+    HeaderName::from_static("x-request-id"),
+];
 
 /// For files: what a partial or conditional answer depends on.
 const PASSED_ON_FOR_FILES: [HeaderName; 7] = [
@@ -51,7 +60,7 @@ type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, std::io::Error>>;
 
 /// The pooled client.
 pub(super) struct Client {
-    http: legacy::Client<HttpConnector, Body>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Body>,
     base: String,
     forwarding_header: HeaderName,
     timeout: Duration,
@@ -140,7 +149,7 @@ impl Outgoing<'_> {
 }
 
 impl Client {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Result<Self, TrustError> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -148,16 +157,23 @@ impl Client {
         connector.set_keepalive(Some(KEEPALIVE));
         connector.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
         connector.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+        // Of others it thinks that they are not its own.
+        connector.enforce_http(false);
+        let https = match settings.url.scheme_str() {
+            Some("https") => Https::By(settings.ca.as_deref()),
+            Some(_) | None => Https::No,
+        };
+        let connector = trust::connector(connector, https)?;
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(connector);
-        Self {
+        Ok(Self {
             http,
             base: settings.url.to_string().trim_end_matches('/').to_owned(),
             forwarding_header: settings.forwarding_header.clone(),
             timeout: settings.timeout,
             max_response: settings.max_response,
-        }
+        })
     }
 
     /// Sends a request; the body of the answer is still to come.

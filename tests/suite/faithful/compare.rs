@@ -86,9 +86,15 @@ fn differences(ask: &Ask, direct: &Reply, through: &Reply) -> Vec<Difference> {
     // The gateway has it whatever the PocketBase.
     let is_new =
         |name: &str| name == "cross-origin-opener-policy" && pocketbase_version() < (0, 40);
+    // The gateway's own of pages: see `own-headers`.
+    let is_of_pages = |name: &str| {
+        name == "referrer-policy"
+            && direct.header(name).is_none()
+            && through.header(name) == Some("same-origin")
+    };
     let names: BTreeSet<_> = names
         .map(HeaderName::as_str)
-        .filter(|name| !ASIDE.contains(name) && !is_new(name))
+        .filter(|name| !ASIDE.contains(name) && !is_new(name) && !is_of_pages(name))
         .collect();
     for name in names {
         differ(name, header(ask, direct, name), header(ask, through, name));

@@ -61,7 +61,7 @@ pub(super) async fn is_taken(gateway: &Gateway, principal: &Principal) -> Result
 
 /// Asks about every token of a person that listens; what is not good any more ends, and
 /// rules are shown the person as it is now.
-pub(super) async fn ask_again(gateway: &Gateway, person: &Arc<Person>) {
+pub(in crate::pipeline) async fn ask_again(gateway: &Gateway, person: &Arc<Person>) {
     if person.identity == Identity::Guest {
         return;
     }

@@ -13,6 +13,7 @@ use crate::gateway::{Gateway, InForce};
 use crate::operation::{Identity, LONGEST_TOPIC, Operation, OperationError, Topic};
 use crate::pipeline::asks::{Asks, Found, Sent, find, with_schema};
 use crate::pipeline::closed;
+use crate::pipeline::limit;
 use crate::pipeline::permit::{self, Permitted};
 use crate::pipeline::trace::Trace;
 use crate::principal::Principal;
@@ -135,6 +136,8 @@ impl Subscription<'_> {
         {
             trace.has_part(&operation, Some(collection));
         }
+        let asking = (&self.principal, self.exchange.client.address);
+        limit::operation(gateway, (&operation, found.as_deref()), asking, trace)?;
         let asks = Asks {
             gateway,
             in_force,

@@ -1,10 +1,11 @@
 //! What one open stream waits for, and until when.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::{Block, Joined};
+use super::Joined;
 use crate::principal::Token;
 use crate::realtime::{Closing, RealtimeError, Settings};
 
@@ -24,7 +25,7 @@ pub(in crate::realtime) struct Waits {
     pub(super) done: u64,
     /// Topics of records that were asked for last.
     pub(super) topics: usize,
-    pub(super) block: Block,
+    pub(super) block: IpAddr,
     joined: Joined,
 }
 
@@ -42,7 +43,7 @@ pub(super) enum Flow {
 }
 
 impl Waits {
-    pub(super) fn new(block: Block, now: Instant) -> Self {
+    pub(super) fn new(block: IpAddr, now: Instant) -> Self {
         Self {
             token: None,
             expires: None,

@@ -13,11 +13,13 @@ use crate::rules::convert;
 use crate::rules::document::Document;
 
 /// Headers that no rule is told: whoever has them can act as the client.
-const SECRET_HEADERS: [&str; 4] = [
+const SECRET_HEADERS: [&str; 6] = [
     "authorization",
     "cookie",
+    "dpop",
     "proxy-authorization",
     "set-cookie",
+    "x-hapta-key",
 ];
 
 impl types::Host for CallState {}

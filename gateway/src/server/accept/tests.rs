@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 
+use axum::http::Method;
 use axum::response::Response;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -18,6 +19,7 @@ use crate::realtime::{
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const FOR: Duration = Duration::from_secs(110);
+const PATIENCE: Patience = ADMIN_PATIENCE;
 const A_MOMENT: Duration = Duration::from_millis(2);
 
 /// One stream, for a login of so long.
@@ -92,14 +94,7 @@ where
     let router = Router::new().fallback(async move || answer());
     let (peer, stop) = ((ADDRESS, 1).into(), stop.clone());
     tokio::spawn(async move {
-        serve(
-            bounded(stream),
-            peer,
-            &router,
-            Duration::from_secs(10),
-            &stop,
-        )
-        .await;
+        serve(bounded(stream), peer, &router, PATIENCE, &stop).await;
     })
 }
 
@@ -254,14 +249,7 @@ async fn what_was_asked_for_before_a_stream_is_answered_in_full() {
         let stop = CancellationToken::new();
         let serving = tokio::spawn(async move {
             let peer = (ADDRESS, 1).into();
-            serve(
-                bounded(stream),
-                peer,
-                &router,
-                Duration::from_secs(10),
-                &stop,
-            )
-            .await;
+            serve(bounded(stream), peer, &router, PATIENCE, &stop).await;
         });
         client.write_all(ASKED_FOR_MUCH).await.unwrap();
         if is_read_first {
@@ -290,7 +278,7 @@ async fn what_is_left_of_a_connection_is_small() {
     let (router, stop) = (Router::new(), CancellationToken::new());
     let stream = bounded(client);
     let peer = (ADDRESS, 1).into();
-    let serving = serve(stream, peer, &router, Duration::from_secs(10), &stop);
+    let serving = serve(stream, peer, &router, PATIENCE, &stop);
     let size = size_of_val(&serving);
     assert!(size <= 1 << 10, "{size}");
 }
@@ -338,6 +326,7 @@ async fn a_client_of_http_1_0_is_sent_its_events_as_they_are() {
 #[tokio::test]
 async fn a_socket_that_nobody_reads_is_closed_at_the_deadline() {
     let login_for = Duration::from_millis(300);
+    let begun = Instant::now();
     let realtime = realtime(login_for);
     let (events, id) = subscribed(&realtime);
     let listener = TcpListener::bind((ADDRESS, 0)).await.unwrap();
@@ -346,7 +335,6 @@ async fn a_socket_that_nobody_reads_is_closed_at_the_deadline() {
     let connecting = socket.connect(listener.local_addr().unwrap());
     let (client, accepted) = tokio::join!(connecting, listener.accept());
     let mut client = client.unwrap();
-    let begun = Instant::now();
     let stop = CancellationToken::new();
     let serving = served(events, accepted.unwrap().0, &stop);
     ask(&mut client).await;

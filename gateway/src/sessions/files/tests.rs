@@ -24,6 +24,7 @@ fn of(who: &str, ends: SystemTime) -> FileToken {
         },
         ends,
         login: Token::new(who),
+        inner: None,
     }
 }
 

@@ -19,6 +19,7 @@ async fn upstream() -> (Arc<Upstream>, TcpListener) {
     let address = listener.local_addr().unwrap();
     let upstream = Upstream::new(Settings {
         url: format!("http://{address}").parse().unwrap(),
+        ca: None,
         untested: Untested::Refuse,
         credential: Credential::TokenFile("none".into()),
         forwarding_header: HeaderName::from_static("x-real-ip"),
@@ -26,7 +27,7 @@ async fn upstream() -> (Arc<Upstream>, TcpListener) {
         max_response: ByteSize::kib(1),
         schema_interval: Duration::from_mins(1),
     });
-    (upstream, listener)
+    (upstream.unwrap(), listener)
 }
 
 /// The next connection, whose request was answered with these bytes.
