@@ -111,7 +111,14 @@ pub(super) fn account(
 pub(crate) async fn sweep(gateway: Arc<Gateway>, stop: CancellationToken) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(SWEEP_EVERY) => gateway.limits.sweep(),
+            () = tokio::time::sleep(SWEEP_EVERY) => {
+                let limits = Arc::clone(&gateway.limits);
+                // With millions of keys it takes a while: no request is to wait for that.
+                let swept = tokio::task::spawn_blocking(move || limits.sweep());
+                if let Err(error) = swept.await {
+                    tracing::error!(%error, "what limits need not remember was not given up");
+                }
+            }
             () = stop.cancelled() => return,
         }
     }

@@ -123,9 +123,15 @@ async fn is_pocketbase(address: SocketAddr) -> Option<bool> {
     stream.take(READ).read_to_end(&mut answer).await.ok()?;
     let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    // The gateway gives each request an id, and PocketBase none.
-    let is_gateway = head.contains(crate::pipeline::REQUEST_ID);
-    Some(!is_gateway && body.contains("api is healthy"))
+    Some(!has_own_id(head) && body.contains("api is healthy"))
+}
+
+/// Whether an answer has an id such as the gateway gives each request: PocketBase gives none, and
+/// other proxies give others.
+fn has_own_id(head: &str) -> bool {
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    let id = headers.find(|(name, _)| *name == crate::pipeline::REQUEST_ID);
+    id.is_some_and(|(_, id)| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -150,11 +156,12 @@ mod tests {
 
     #[tokio::test]
     async fn pocketbase_is_told_from_the_gateway_and_from_others() {
-        let gateway =
-            "HTTP/1.1 200 OK\r\nX-Request-Id: 1-1\r\n\r\n{\"message\":\"API is healthy.\"}";
+        let gateway = "HTTP/1.1 200 OK\r\nX-Request-Id: 0123456789abcdef\r\n\r\n{\"message\":\"API is healthy.\"}";
+        let nginx = "HTTP/1.1 200 OK\r\nX-Request-Id: 0123456789abcdef0123456789abcdef\r\n\r\n{\"message\":\"API is healthy.\"}";
         for (text, expected) in [
             (PB, Some(true)),
             (gateway, Some(false)),
+            (nginx, Some(true)),
             ("HTTP/1.1 200 OK\r\n\r\nhello", Some(false)),
             ("hello", None),
         ] {
