@@ -42,7 +42,7 @@ const ALSO: &str = r#"
 rules = "pocketbase"
 [limits]
 view = { limit = 1000000, every = "1m" }
-address = { limit = 10000000, every = "1m" }
+address = { limit = 1000000, every = "1m" }
 "#;
 
 /// What is under way beside the one who reads.
