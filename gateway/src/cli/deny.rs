@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 
-use super::place::{Heard, Place, tell};
+use super::place::{Heard, Nothing, Place, tell};
 use crate::deny::Deny;
 use crate::state::{Control, Report};
 
@@ -27,12 +27,6 @@ pub(super) struct What {
     /// collection:NAME, user:COLLECTION/ID, address:IP or address:NETWORK/BITS.
     #[arg(required = true, value_name = "WHAT")]
     what: Vec<Deny>,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Nothing {
     #[command(flatten)]
     place: Place,
 }
@@ -70,17 +64,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
 }
 
 fn say(what: &[Deny], word: &str, heard: &Heard) -> ExitCode {
-    let (when, code) = match heard {
-        Heard::Now(_) => ("in effect", ExitCode::SUCCESS),
-        Heard::AtTheNextStart => (
-            "no gateway runs, so it takes effect at the next start",
-            ExitCode::SUCCESS,
-        ),
-        Heard::NotYet => (
-            "asked for, but the gateway has not taken it yet; see hapta status",
-            ExitCode::FAILURE,
-        ),
-    };
+    let (when, code) = heard.when();
     for deny in what {
         tell(&format!("{deny} {word}: {when}"));
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,13 @@ pub(super) struct Place {
     state: Option<PathBuf>,
 }
 
+/// What a command takes that is about all of a gateway.
+#[derive(Debug, clap::Args)]
+pub(super) struct Nothing {
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
 /// The state folder of a gateway, visited.
 pub(super) struct Visit {
     pub(super) state: Arc<State>,
@@ -41,6 +49,23 @@ pub(super) enum Heard {
     AtTheNextStart,
     /// One runs, and has not answered in time.
     NotYet,
+}
+
+impl Heard {
+    /// When what was asked for takes effect, in words, and how the command ends.
+    pub(super) fn when(&self) -> (&'static str, ExitCode) {
+        match self {
+            Self::Now(_) => ("in effect", ExitCode::SUCCESS),
+            Self::AtTheNextStart => (
+                "no gateway runs, so it takes effect at the next start",
+                ExitCode::SUCCESS,
+            ),
+            Self::NotYet => (
+                "asked for, but the gateway has not taken it yet; see hapta status",
+                ExitCode::FAILURE,
+            ),
+        }
+    }
 }
 
 impl Place {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use super::place::{Heard, Place, Visit, tell, time};
+use super::place::{Nothing, Place, Visit, tell, time};
 use crate::principal::SessionId;
 use crate::sessions::{Ledger, Which};
 use crate::state::Report;
@@ -47,12 +47,6 @@ pub(super) struct EndUser {
     /// Whose: the collection, by its id or by the name that it had at the login, and the record's id.
     #[arg(value_name = "COLLECTION/ID", value_parser = user)]
     user: Which,
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Nothing {
     #[command(flatten)]
     place: Place,
 }
@@ -115,17 +109,7 @@ fn elsewhere(ledger: &Ledger, which: &Which) -> anyhow::Result<String> {
 fn said(visit: &Visit, what: &str) -> anyhow::Result<ExitCode> {
     let asked = visit.ask(|_| {})?;
     let has_looked = |report: &Report| report.sessions == asked.digest;
-    let (when, code) = match visit.heard(has_looked)? {
-        Heard::Now(_) => ("in effect", ExitCode::SUCCESS),
-        Heard::AtTheNextStart => (
-            "no gateway runs, so it takes effect at the next start",
-            ExitCode::SUCCESS,
-        ),
-        Heard::NotYet => (
-            "asked for, but the gateway has not taken it yet; see hapta status",
-            ExitCode::FAILURE,
-        ),
-    };
+    let (when, code) = visit.heard(has_looked)?.when();
     tell(&format!("{what}: {when}"));
     Ok(code)
 }
