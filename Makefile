@@ -16,17 +16,19 @@ POCKETBASE := .build/pocketbase/$(POCKETBASE_VERSION)/pocketbase
 # rustup or debian; by itself the script takes rustup's target where that can be had.
 export RULES_TOOLCHAIN ?=
 
-# The examples are a crate each.
-example_rules := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.toml))
-guest_crates  := rule-sdk $(example_rules)
+# The examples: a crate each, and those in other languages; what the kit has of the contract in each language.
+example_rules   := $(patsubst %/Cargo.toml,%,$(wildcard rules-examples/*/Cargo.toml))
+example_folders := $(filter-out $(example_rules),$(patsubst %/rule.toml,%,$(wildcard rules-examples/*/rule.toml)))
+kit_folders     := $(patsubst %/rule.toml,%,$(wildcard tests/guests/conformance/*/rule.toml))
+guest_crates    := rule-sdk $(example_rules)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-matrix rules lint bench bench-edge bench-rules bench-sockets fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz browser
+.PHONY: help run test test-matrix rules rust-rules lint bench bench-edge bench-rules bench-sockets fuzz soak setup clean pocketbase test-rules guests peer sdk python-sdk nextest deny cargo-fuzz browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: pocketbase rules ## the gateway before a PocketBase with demo data, and a tour to paste
+run: pocketbase rust-rules ## the gateway before a PocketBase with demo data, and a tour to paste
 	cargo build --release --package hapta
 	.ci/demo
 
@@ -38,13 +40,17 @@ test: setup ## every test: unit, end to end, the SDKs, the rules and the documen
 test-matrix: setup ## the scenarios against each PocketBase of MATRIX, and a table
 	.ci/test-matrix $(MATRIX)
 
-rules: ## the example rules to .build/rules; RULES_TOOLCHAIN=debian for Debian's compiler
+rules: rust-rules ## the example rules to .build/rules; RULES_TOOLCHAIN=debian for Debian's compiler
+	.ci/build-folders .build/rules $(example_folders)
+
+# Those in Rust alone: all that the demo needs, and no command has to be there to build them.
+rust-rules:
 	.ci/build-rules .build/rules $(example_rules)
 
 lint: deny ## formatting, clippy without warnings, licences and sources of what we depend on
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	set -e; for crate in $(guest_crates) tests/rules tests/guests/wasip2; do \
+	set -e; for crate in $(guest_crates) tests/rules tests/guests/wasip2 tests/guests/conformance/rust; do \
 		(cd $$crate && cargo fmt --all --check && cargo clippy --all-targets -- -D warnings); done
 	cd gateway/fuzz && cargo fmt --all --check && cargo clippy -- -D warnings
 	set -e; for crate in gateway/benches/peer gateway/benches/peer/guest; do (cd $$crate && cargo fmt --check); done
@@ -87,7 +93,7 @@ setup: pocketbase rules test-rules guests sdk python-sdk browser nextest ## all 
 
 clean: ## removes what was built and fetched
 	cargo clean
-	rm -rf .build tests/sdk/node_modules tests/browser/node_modules tests/guests/js/node_modules tests/guests/wasip2/target rule-sdk/target rules-examples/*/target tests/rules/target
+	rm -rf .build tests/sdk/node_modules tests/browser/node_modules tests/guests/js/node_modules tests/guests/conformance/*/node_modules tests/guests/conformance/*/build tests/guests/conformance/*/target tests/guests/conformance/*/.hapta rules-examples/*/.venv rules-examples/*/__pycache__ rules-examples/*/node_modules rules-examples/*/build rules-examples/*/.hapta tests/guests/wasip2/target rule-sdk/target rules-examples/*/target tests/rules/target
 
 pocketbase:
 	.ci/fetch-pocketbase $(POCKETBASE_VERSION) $(POCKETBASE)
@@ -95,9 +101,11 @@ pocketbase:
 test-rules:
 	.ci/build-rules .build/test-rules tests/rules
 
-# Rules in JavaScript and Python, and one for WASI.
-guests:
+# Rules in JavaScript and Python, one for WASI, and in each language one that calls all of the contract.
+# After the rules: the target and the tools that both need are fetched there.
+guests: rules
 	.ci/build-guests .build/guests
+	.ci/build-folders .build/guests $(kit_folders)
 
 # The nearest peer's form of a rule, with a wasmtime of its own: it takes minutes, once.
 peer:

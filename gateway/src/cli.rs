@@ -1,13 +1,26 @@
 //! The command line. Its help is where many meet Hapta first.
 
+mod bench;
+mod build;
 mod check;
 mod deny;
+mod dev;
 mod help;
+mod init;
+mod inspect;
+mod new;
 mod place;
 mod rules;
+mod run;
+mod secret;
 mod serve;
 mod sessions;
+mod shell;
 mod status;
+mod terminal;
+mod test;
+mod trying;
+mod watching;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,6 +85,49 @@ enum Command {
     /// gateway's own user.
     #[command(subcommand, after_help = help::SESSIONS)]
     Sessions(sessions::Command),
+    /// Init: write `hapta.toml` from the schema of a running PocketBase.
+    ///
+    /// Each collection is left to PocketBase's own rules, which are told as they stand, with
+    /// what to look at. What is written passes `hapta check`. Secrets are not in it.
+    #[command(after_help = help::INIT)]
+    Init(init::Options),
+    /// New: begin a rule, in a folder that builds.
+    ///
+    /// The folder has a rule that is small and commented, cases that it passes, and a
+    /// README with what comes next. Nothing that is there already is written over.
+    #[command(after_help = help::NEW)]
+    New(new::Options),
+    /// Build: make a rule of its source, with its language's own tools.
+    ///
+    /// What comes out is a component that imports nothing but the contract, put in its
+    /// place whole. The contract and the SDK in `.hapta/` are those of this binary.
+    #[command(after_help = help::BUILD)]
+    Build(build::Options),
+    /// Inspect: tell what a rule is, what it may do and what it asks for.
+    ///
+    /// Its imports and the grants that they need, its hooks, operations, collections and
+    /// denials, the fields that it may take out, and what it says to its settings.
+    #[command(after_help = help::INSPECT)]
+    Inspect(inspect::Options),
+    /// Test: hold a rule to the cases that are written beside it.
+    #[command(after_help = help::TEST)]
+    Test(test::Options),
+    /// Run: one request through a rule, with all that it did on the way.
+    #[command(after_help = help::RUN)]
+    Run(run::Options),
+    /// Bench: how long a rule takes, called as in production.
+    #[command(after_help = help::BENCH)]
+    Bench(bench::Options),
+    /// Dev: PocketBase, the gateway and your rules, built at each save.
+    ///
+    /// Shows each request as it is answered, with what every rule said of it. A save that does
+    /// not build, or is no rule, leaves serving what was there. Ends with Ctrl-C or SIGTERM, and takes
+    /// PocketBase and builds along; with status 1 if PocketBase ends by itself.
+    #[command(after_help = help::DEV)]
+    Dev(dev::Options),
+    /// Shell: completions for your shell, and manual pages.
+    #[command(subcommand, after_help = help::SHELL)]
+    Shell(shell::Command),
 }
 
 #[derive(Debug, clap::Args)]
@@ -103,6 +159,15 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Rules(command) => rules::run(&command),
         Command::Deny(command) => deny::run(&command),
         Command::Sessions(command) => sessions::run(&command),
+        Command::Init(options) => init::run(&options),
+        Command::New(options) => new::run(&options),
+        Command::Build(options) => build::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Run(options) => run::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Dev(options) => dev::run(&options),
+        Command::Shell(command) => shell::run(&command),
     }
 }
 

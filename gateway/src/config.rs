@@ -13,7 +13,13 @@ mod logins;
 mod origin;
 mod place;
 mod pocketbase;
+#[allow(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "the texts are those of hapta.example.toml, word for word"
+)]
 mod raw;
+mod reference;
 mod rules;
 mod secret;
 mod server;
@@ -33,6 +39,7 @@ pub use live::Live;
 pub use origin::{Origin, Scheme};
 pub use place::StatePlace;
 pub use pocketbase::PocketBase;
+pub use reference::schema;
 pub use server::{Admin, Server, Tls};
 
 use crate::application::Application;

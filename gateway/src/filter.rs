@@ -7,10 +7,12 @@
 
 mod bind;
 mod lex;
+mod matches;
 mod parse;
 mod print;
 
 pub use bind::Parameter;
+pub use matches::{Facts, Unclear, compare, stored};
 
 /// PocketBase refuses a longer filter.
 pub const MAX_BYTES: usize = 3500;

@@ -21,6 +21,8 @@
 //! - the conductor: [`gateway`], [`pipeline`]
 //! - the doors: [`doors`]
 //! - the edge: [`error`], [`config`], [`server`], [`admin`], [`telemetry`], [`cli`]
+//! - for whoever writes rules: [`lab`], where they are tried, and [`workshop`], where they are made
+//! - for whoever begins: [`setup`], which writes a configuration
 //!
 //! # What always holds
 //!
@@ -30,7 +32,7 @@
 //! 3. No record leaves by any way that `reveal` did not see: [`record::Records`]
 //!    finds them all, and what is not put back is left out.
 //! 4. A token makes a [`principal::Principal`] in [`sessions`] alone, and only
-//!    when PocketBase confirmed it.
+//!    when PocketBase confirmed it. Those of the [`lab`] have none, and ask nobody.
 //! 5. Stations do not know each other.
 //! 6. Only [`error`] knows the statuses of our own refusals.
 //! 7. A request makes exactly one log line: in [`pipeline::serve`].
@@ -72,6 +74,10 @@ pub mod config;
 pub mod error;
 pub mod server;
 pub mod telemetry;
+
+pub mod lab;
+pub mod setup;
+pub mod workshop;
 
 /// An answer is a tree of small texts, made and dropped with its request; a
 /// fifth of the time for a list went into the system's own heap.

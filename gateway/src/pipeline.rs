@@ -14,6 +14,7 @@ mod as_sent;
 mod asks;
 mod batch;
 mod body;
+mod changes;
 mod closed;
 mod conceal;
 mod conditions;

@@ -1,7 +1,8 @@
 //! Who asks: a guest, or a record that PocketBase has vouched for.
 //!
 //! `Principal::vouched` makes every principal that is no guest, and only
-//! `sessions` may call it: the test of the house sees to that.
+//! `sessions` may call it, and the laboratory, where nothing goes anywhere: the test of the
+//! house sees to that.
 
 use std::fmt;
 use std::sync::Arc;

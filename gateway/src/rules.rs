@@ -5,6 +5,7 @@
 //! [`Generation::release`], which reveals every record and asks `after`. A
 //! failure of any kind refuses: see [`RuleError`].
 
+mod answers;
 mod bindings;
 mod cache;
 mod call;
@@ -21,16 +22,19 @@ mod history;
 mod host;
 mod instance;
 mod lane;
+mod look;
 mod manifest;
 mod powers;
 mod problem;
 mod ready;
 mod release;
+mod scene;
 mod set;
 mod shadow;
 mod snapshot;
 mod store;
 mod tally;
+mod trace;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -51,12 +55,15 @@ pub use fault::{Denial, Fault, FieldError, RuleError};
 pub use folder::DroppedIn;
 pub use history::{History, HistoryError, Kept, KeptRule, Listed, Module};
 pub use host::{DocumentHandle, RequestHandle, ResponseHandle};
+pub use look::{Import, Loaded, Look, Needs, look};
 pub use manifest::{Hooks, Manifest, Removal};
 pub use powers::{PowerError, Powers};
 pub use problem::{LoadError, LoadProblem};
 pub use release::{Leaving, Released};
+pub use scene::{Known, Scene, Stored};
 pub use set::{Generation, GenerationError, OTHERS};
 pub use tally::{Tallies, Tally, Told};
+pub use trace::{Came, HostCall, Step, Trace};
 pub use watch::{Watch, WatchError, Watching};
 
 use self::call::Before;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -83,7 +84,10 @@ pub struct Running {
 }
 
 /// PocketBase, if the gateway started it.
-struct Supervised(Option<(CancellationToken, JoinHandle<()>)>);
+struct Supervised(Option<LookedAfter>);
+
+/// What to end, what then ends, and who is told of other ends.
+type LookedAfter = (CancellationToken, JoinHandle<()>, Arc<Notify>);
 
 /// The gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -328,14 +332,15 @@ impl Supervised {
         let Some(child) = config.pocketbase.run.clone() else {
             return Ok(Self(None));
         };
-        let stop = CancellationToken::new();
-        Ok(Self(Some((stop.clone(), child.supervise(stop)?))))
+        let (stop, ended) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let task = child.supervise(stop.clone(), Arc::clone(&ended))?;
+        Ok(Self(Some((stop, task, ended))))
     }
 
     async fn end(self) {
-        if let Some((stop, ended)) = self.0 {
+        if let Some((stop, task, _)) = self.0 {
             stop.cancel();
-            if let Err(error) = ended.await {
+            if let Err(error) = task.await {
                 tracing::warn!(%error, "the task that looks after PocketBase failed");
             }
         }
@@ -359,6 +364,14 @@ impl Running {
     #[must_use]
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Waits until the PocketBase that it started ends by itself; without one, for ever.
+    pub async fn pocketbase_ended(&self) {
+        match &self.child.0 {
+            Some((_, _, ended)) => ended.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes no more connections, ends event streams, lets requests under way end

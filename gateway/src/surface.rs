@@ -54,6 +54,9 @@ pub struct Compat {
     pub body: BTreeSet<String>,
     /// Keys of records in answers that are no fields, as `collection.key`.
     pub answer: BTreeSet<String>,
+    /// Collections of which not all fields are known, so that any key of a body may be one:
+    /// those of the laboratory. No configuration names them.
+    pub sketched: BTreeSet<String>,
 }
 
 /// What becomes of a name that nobody let in.
@@ -93,7 +96,10 @@ impl Compat {
                 .any(|route| route.matches(method, segments)),
             Unnamed::Query { key } => self.query.contains(key),
             Unnamed::Header { name } => self.headers.contains(name),
-            Unnamed::Body { collection, key } => self.body.contains(&format!("{collection}.{key}")),
+            Unnamed::Body { collection, key } => {
+                self.sketched.contains(collection)
+                    || self.body.contains(&format!("{collection}.{key}"))
+            }
             Unnamed::Answer { collection, key } => {
                 self.answer.contains(&format!("{collection}.{key}"))
             }

@@ -11,6 +11,7 @@ mod log;
 mod mask;
 mod metrics;
 mod observed;
+mod onlook;
 mod rules;
 mod security;
 mod stations;
@@ -27,6 +28,7 @@ pub use metrics::{
     SecurityLabels, UnnamedLabels,
 };
 pub use observed::{Noted, Observed};
+pub use onlook::{Changes, Ended, Onlooker};
 pub use security::{SecurityEvent, SecurityKind};
 pub use stations::Stations;
 pub use veil::{Telling, Veil};

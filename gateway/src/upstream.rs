@@ -14,6 +14,7 @@ mod probe;
 mod read;
 mod reply;
 mod superuser;
+mod survey;
 mod trust;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use live::{ListenError, Notice, Notices, Topics, Whom};
 pub use probe::Forwarding;
 pub use read::{Found, Standing};
 pub use reply::{FileBody, Reply};
+pub use survey::{Own, OwnRules};
 pub use trust::TrustError;
 
 use self::catalogue::Catalogue;
@@ -364,6 +366,16 @@ impl Upstream {
     pub async fn addresses(&self) -> Result<Addresses, UpstreamError> {
         self.fingerprint.check()?;
         addresses::read(&self.client, &self.superuser).await
+    }
+
+    /// Reads what PocketBase's own rules say of each collection.
+    ///
+    /// # Errors
+    ///
+    /// When PocketBase doesn't tell.
+    pub async fn own_rules(&self) -> Result<Vec<OwnRules>, UpstreamError> {
+        self.fingerprint.check()?;
+        survey::read(&self.client, &self.superuser).await
     }
 
     async fn load_schema(&self) -> Result<Schema, UpstreamError> {

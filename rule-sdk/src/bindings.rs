@@ -1,5 +1,8 @@
 //! What `wit-bindgen` makes of `wit/`, and nothing else. Nobody but [`crate::host`] and
 //! [`crate::export!`] names it.
+//!
+//! It is made ahead, since a macro that makes it costs every rule's author most of a build. A test of the
+//! repository holds it against the contract, and with `UPDATE_BINDINGS=1` writes it.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -13,10 +16,7 @@
     reason = "generated"
 )]
 
-wit_bindgen::generate!({
-    path: "../wit",
-    world: "powered-rule",
-    pub_export_macro: true,
-    export_macro_name: "export_component",
-    default_bindings_module: "hapta_rule::bindings",
-});
+#[rustfmt::skip]
+mod generated;
+
+pub use generated::*;

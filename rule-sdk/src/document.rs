@@ -15,6 +15,16 @@ use crate::{EditError, ShapeError, Value, backend};
 pub struct Document(pub(crate) backend::Document);
 
 impl Document {
+    /// A document of the rule's own, of a text: a field that holds JSON as text. It is parsed as
+    /// strictly as a body, may be edited, and goes nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`EditError::BadJson`]; [`EditError::TooLarge`], as the text counts as an edit.
+    pub fn parse(text: &str) -> Result<Self, EditError> {
+        backend::Document::parse(text).map(Self)
+    }
+
     /// The value at a place; none where there is nothing (a JSON `null` is [`Value::Null`]).
     #[must_use]
     pub fn get(&self, pointer: &str) -> Option<Value> {

@@ -20,6 +20,7 @@ use crate::{Denial, Rule, settings};
 ///
 /// Settings that the rule does not take, as a text for the operator.
 pub fn configure<R: Rule>(rule: &OnceCell<R>, text: &str) -> Result<wit::Manifest, String> {
+    std::panic::set_hook(Box::new(panicked));
     let configured = settings::parse(text)
         .and_then(R::configure)
         .map_err(|error| error.to_string())?;
@@ -69,6 +70,11 @@ pub fn after<R: Rule>(
     configured(rule)
         .and_then(|rule| rule.after(Request::wrap(request), Response::wrap(response)))
         .map_err(Into::into)
+}
+
+/// Tells the operator of a panic, which ends the call here.
+fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+    wit::hapta::rule::types::fail(&panic.to_string());
 }
 
 /// The configured rule. A gateway that forgot to configure it gets a denial.

@@ -9,6 +9,10 @@
 //! Inside: the types above wrap a backend. For WebAssembly that is `host`, the gateway's handles
 //! behind the generated `bindings`; elsewhere it is `memory`, which behaves the same.
 
+// The generated bindings name this crate as its users do.
+#[cfg(target_family = "wasm")]
+extern crate self as hapta_rule;
+
 mod denial;
 mod document;
 mod fault;
@@ -32,6 +36,9 @@ mod heap;
 pub mod host;
 #[cfg(target_family = "wasm")]
 use host as backend;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use wit_bindgen::rt;
 
 #[cfg(not(target_family = "wasm"))]
 mod memory;
@@ -117,4 +124,17 @@ macro_rules! export {
     ($rule:ty) => {
         const _: () = $crate::testing::is_a_rule::<$rule>();
     };
+}
+
+/// The rules that pages show, as doctests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Front;
+    #[doc = include_str!("../../gateway/docs/files.md")]
+    struct Files;
+    #[doc = include_str!("../../gateway/docs/from-pocketbase.md")]
+    struct FromPocketBase;
+    #[doc = include_str!("../../gateway/docs/writing/rust.md")]
+    struct WritingInRust;
 }

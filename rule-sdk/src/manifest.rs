@@ -30,6 +30,7 @@ pub struct Manifest {
     pub(crate) collections: Vec<String>,
     pub(crate) removes: Vec<(Option<String>, String)>,
     pub(crate) drops: bool,
+    pub(crate) denials: Vec<String>,
 }
 
 impl Manifest {
@@ -77,6 +78,14 @@ impl Manifest {
     #[must_use]
     pub fn drops(mut self) -> Self {
         self.drops = true;
+        self
+    }
+
+    /// Tell the codes of the rule's denials: `hapta inspect` shows them, and `hapta test` tells
+    /// which of them no case brings about.
+    #[must_use]
+    pub fn denials<S: Into<String>>(mut self, codes: impl IntoIterator<Item = S>) -> Self {
+        self.denials.extend(codes.into_iter().map(Into::into));
         self
     }
 }

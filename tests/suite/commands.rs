@@ -97,7 +97,8 @@ async fn check_says_what_is_wrong_with_a_rule() {
             before()
                 .rule_with("trap", &json!({ "in": "configure" }))
                 .judged("posts", &["trap"]),
-            &["trap.wasm", "configured"],
+            // A panic's own words.
+            &["trap.wasm", "the rule failed", "this rule traps"],
         ),
     ];
     for (setup, words) in cases {

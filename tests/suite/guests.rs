@@ -157,6 +157,25 @@ async fn what_a_guest_prints_is_in_the_log_within_bounds() {
     );
 }
 
+#[tokio::test]
+async fn what_a_failing_rule_says_is_one_line_of_the_log() {
+    let pocketbase = PocketBase::start().await;
+    let setup = Setup::before(pocketbase.address())
+        .rule("trap")
+        .judged("posts", &["trap"]);
+    let process = Program::new(HAPTA, setup).serve().await;
+    let reply = process.client().get(&records("posts")).await;
+    assert!(reply.status >= 500, "{reply:?}");
+    process.said("a rule failed").await;
+    let output = process.output();
+    let line = output.lines().find(|line| line.contains("a rule failed"));
+    // A panic's words have a line break before their end.
+    assert!(
+        line.is_some_and(|line| line.contains("failure=") && line.contains("this rule traps")),
+        "{output}"
+    );
+}
+
 async fn judged_by(guest: &str, entry: &Value) -> Stage {
     Stage::with(|gateway| {
         gateway

@@ -34,12 +34,20 @@ mod child;
 mod commands;
 /// What is let in by name, or only observed: routes, parameters, headers, keys.
 mod compat;
+/// Each language sees the same of the contract.
+mod conformance;
 /// Rules that break the rules of the sandbox itself, and loads that others bear.
 mod containment;
+/// What is made of `wit/`: bindings, and a page.
+mod contract;
 /// The decision log and the security events.
 mod decisions;
 /// Denying in an emergency: a collection, a user, an address.
 mod denying;
+/// `hapta dev`: a save changes what a live request gets, and the stream shows why.
+mod dev;
+/// The documentation: every block of code has a kind, and what can run is run.
+mod docs;
 /// How many may come in at once, and how long anything may take.
 mod doors;
 /// Files on their way out: who may have them, and how they are answered.
@@ -66,8 +74,12 @@ mod groups;
 mod guests;
 /// The security holes of the gateway that this one follows, one test each.
 mod holes;
+/// `hapta init`: a configuration out of a live schema.
+mod init;
 /// Whose memory a call of a rule has.
 mod instances;
+/// `hapta test`, `run` and `bench`: rules tried on requests that nobody sent.
+mod lab;
 /// The limits of rules, each at its edge.
 mod limits;
 /// Records as they change, for whoever watches.
@@ -90,6 +102,8 @@ mod rates;
 mod reach;
 /// Records through the gateway are the records of PocketBase.
 mod records;
+/// The reference of `hapta.toml`, held against the types that it is made of.
+mod reference;
 /// Fields that a rule hides and records that it drops, on every way out.
 mod reveal;
 /// Sessions of the gateway's own, from the login to their end.
@@ -132,3 +146,5 @@ mod versions;
 mod watcher;
 /// Every way to log in, followed to its end.
 mod ways_in;
+/// Rules that are begun, built and looked at, by the real tools of each language.
+mod workshop;

@@ -220,7 +220,7 @@ async fn a_pocketbase_that_takes_the_place_of_another_is_served_without_a_restar
 }
 
 /// A stub that names this release, and a gateway before it.
-async fn stub_of(release: &str) -> (StubUpstream, Setup) {
+pub(crate) async fn stub_of(release: &str) -> (StubUpstream, Setup) {
     let stub = StubUpstream::start().await;
     stub.answer(
         SCRIPT,
@@ -231,7 +231,7 @@ async fn stub_of(release: &str) -> (StubUpstream, Setup) {
 }
 
 /// Gives a stub the routes that PocketBase had before 0.23.
-fn is_from_before_0_23(stub: &StubUpstream) {
+pub(crate) fn is_from_before_0_23(stub: &StubUpstream) {
     let login = json!({ "code": 400, "message": "Something went wrong.", "data": {} });
     stub.answer("/api/admins/auth-with-password", Answer::Json(400, login));
     let nothing = json!({ "code": 404, "message": "Not Found.", "data": {} });

@@ -197,7 +197,8 @@ pub(crate) async fn wrk(
 
 /// The gateway to measure: the one that HAPTA names, else the one that cargo
 /// built for this bench, which has tokio's test features on.
-fn gateway_binary() -> PathBuf {
+/// The gateway under measurement.
+pub(crate) fn gateway_binary() -> PathBuf {
     std::env::var_os("HAPTA").map_or_else(|| env!("CARGO_BIN_EXE_hapta").into(), PathBuf::from)
 }
 

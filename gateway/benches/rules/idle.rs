@@ -55,7 +55,7 @@ pub(crate) async fn measure(report: &mut Report, stub: SocketAddr) -> anyhow::Re
 /// A gateway with the QuickJS rule, started twice on the same folder.
 async fn interpreted(report: &mut Report, stub: SocketAddr) -> anyhow::Result<()> {
     let folder = fixtures::folder("idle-quickjs")?;
-    let rule = rule("quickjs", "quickjs", "memory = \"64MiB\"")?;
+    let rule = rule("quickjs", "ownership_typescript", "memory = \"64MiB\"")?;
     let config = format!(
         "{}{rule}[collections.users]\nrules = [\"quickjs\"]\n",
         head(stub)

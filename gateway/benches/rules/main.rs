@@ -2,7 +2,7 @@
 //!
 //! - [`fresh`]: one call of a rule against raw wasmtime, by itself, under load and from two threads
 //! - [`peer`]: the same work as a waPC guest does it, in a process of its own
-//! - [`guests`]: rules in JavaScript and Python
+//! - [`languages`]: the same rule in Rust, TypeScript, Python and C: built, loaded, called
 //! - [`idle`]: what a gateway holds for rules that nobody asks, and how soon it serves
 //! - [`swap`]: a rule's file swapped under load
 //!
@@ -16,8 +16,8 @@ mod calls;
 #[allow(dead_code, reason = "the other bench measures more")]
 mod fixtures;
 mod fresh;
-mod guests;
 mod idle;
+mod languages;
 #[path = "../bench/load.rs"]
 #[allow(dead_code, reason = "the other bench lays on more")]
 mod load;
@@ -64,11 +64,11 @@ async fn measure(chosen: Chosen) -> anyhow::Result<Report> {
             "peer: wapc 2.2.0 and wasmtime-provider 2.25.0, JSON in and out, a new instance for each call, in turn with Hapta; medians of all",
         );
     }
-    if chosen.has("guests") {
-        said("rules in JavaScript and Python")?;
-        guests::measure(&mut report).await?;
+    if chosen.has("languages") {
+        said("the same rule in each language")?;
+        languages::measure(&mut report).await?;
         report.note(
-            "guests: the same request and the same work; made ahead: calls so far apart that an instance waits for each",
+            "languages: the ownership example with its settings, a body of 1 KiB; fresh: a new instance for each call; made ahead: calls so far apart that an instance waits for each; build: with the language's tools installed; memory: private pages of 16 instances that a call went through",
         );
     }
     if chosen.has("idle") {

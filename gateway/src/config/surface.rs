@@ -30,6 +30,7 @@ pub(super) fn resolve(
             headers: headers("compat.headers", &compat.headers)?,
             body: each("compat.body", &compat.body, key)?,
             answer: each("compat.answer", &compat.answer, key)?,
+            sketched: std::collections::BTreeSet::new(),
         },
         mode: match strict.mode {
             raw::Mode::Enforce => Mode::Enforce,

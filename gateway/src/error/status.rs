@@ -128,6 +128,7 @@ fn fault_status(fault: &Fault) -> StatusCode {
     match fault {
         Fault::Cpu | Fault::Deadline | Fault::Pool => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Trap(_)
+        | Fault::Failed(_)
         | Fault::Memory
         | Fault::Stack
         | Fault::HostCalls

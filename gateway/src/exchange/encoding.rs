@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header};
 
 /// A way to compress an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// RFC 8878.

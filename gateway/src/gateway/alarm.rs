@@ -187,6 +187,7 @@ fn expire(faults: &mut VecDeque<Instant>, window: Duration, now: Instant) {
 fn is_of_the_rule(fault: &Fault) -> bool {
     match fault {
         Fault::Trap(_)
+        | Fault::Failed(_)
         | Fault::Cpu
         | Fault::Memory
         | Fault::Stack

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::BuildError;
 use super::keeping::Keeping;
+use super::{BuildError, Gateway};
 use crate::config::Config;
-use crate::rules::{Engine, Generation, HistoryError, Module, OTHERS, Settings};
+use crate::rules::{
+    Engine, Generation, GenerationError, HistoryError, Module, OTHERS, Rule, Settings, Source,
+};
 use crate::schema::Schema;
 
 /// What files ask for, built.
@@ -34,6 +36,29 @@ pub(super) async fn of_files(
         settings,
         modules,
     })
+}
+
+impl Gateway {
+    /// Loads a rule as a reload would, and puts it nowhere.
+    ///
+    /// # Errors
+    ///
+    /// What a reload would have against the rule.
+    pub async fn try_out(&self, source: &Source) -> Result<Arc<Rule>, BuildError> {
+        let alone = Settings {
+            sources: vec![source.clone()],
+            dropped_in: Some(Vec::new()),
+            ..Settings::default()
+        };
+        let generation = Generation::build(&self.engine, &alone, None).await?;
+        let rule = generation.rules().next().map(Arc::clone);
+        rule.ok_or_else(|| {
+            GenerationError::Vanished {
+                rule: source.name.clone(),
+            }
+            .into()
+        })
+    }
 }
 
 /// Builds a generation that is kept, by the very steps that files go through.

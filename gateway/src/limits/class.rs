@@ -1,11 +1,11 @@
 //! What is counted together: operations that cost alike.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::operation::{AuthAction, Operation};
 
 /// Operations that are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// A page of records.

@@ -25,7 +25,7 @@ pub(super) async fn fill(
     gateway: &Gateway,
     permitted: &Permitted,
     (scan, first): (Scan, Value),
-    trace: &Trace<'_>,
+    trace: &mut Trace<'_>,
 ) -> Result<Value, Error> {
     let generation = &permitted.in_force().generation;
     let (mut page, mut read) = (1, 0_u32);
@@ -37,12 +37,14 @@ pub(super) async fn fill(
             .get("items")
             .and_then(Value::as_array)
             .map_or(0, Vec::len);
+        let before = trace.copy(Some(&body));
         let records = Records::take(body, Shape::List)?;
         answer::hold(gateway, permitted, &records, trace).await?;
         read = read.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         let Released {
             answer: revealed, ..
         } = generation.reveal(permitted.leaving(200), records).await?;
+        trace.revealed(before.as_ref(), revealed.as_ref());
         for record in into_items(revealed) {
             seen += 1;
             if seen > scan.skip {

@@ -258,10 +258,8 @@ pub(super) async fn judge(
     if let Some(body) = sent.body.as_ref().filter(|_| !is_oauth2) {
         conceal::check_fields(in_force, &exchange, body)?;
     }
-    let Passed {
-        mut body,
-        narrowing,
-    } = match &exchange.collection {
+    let before = trace.copy(sent.body.as_ref());
+    let passed = match &exchange.collection {
         Some(collection) => {
             let chain = generation.chain(&collection.name);
             let chain = chain.ok_or_else(|| Error::NotExposed(collection.name.clone()))?;
@@ -275,6 +273,11 @@ pub(super) async fn judge(
             narrowing: None,
         },
     };
+    trace.judged(before.as_ref(), &passed);
+    let Passed {
+        mut body,
+        narrowing,
+    } = passed;
     let account = if is_oauth2 {
         // What rules put there is what is to be created.
         let fields = account::take_fields(&mut body).or(fields);

@@ -88,7 +88,12 @@ async fn json(
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
     let kind = operation.kind();
-    let released = match (answer::shape(kind), scan::plan(permitted)) {
+    let shape = answer::shape(kind);
+    let plan = scan::plan(permitted);
+    // A page that is filled from many tells of each of them.
+    let is_page = matches!((&shape, &plan), (Answer::List, None));
+    let before = trace.copy(Some(&body).filter(|_| is_page));
+    let released = match (shape, plan) {
         (Answer::List, Some(scan)) => {
             let whole = fill::fill(gateway, permitted, (scan, body), trace).await?;
             conclude(permitted, status, Some(whole)).await?
@@ -114,6 +119,7 @@ async fn json(
             released
         }
     };
+    trace.revealed(before.as_ref(), released.answer.as_ref());
     let mut answer = released.answer.unwrap_or(Value::Null);
     if let Some(fields) = operation.fields() {
         match operation.kind() {
@@ -133,6 +139,7 @@ pub(super) async fn record(
 ) -> Result<Value, Error> {
     let operation = &permitted.exchange().operation;
     let name = name_of(&body);
+    let before = trace.copy(Some(&body));
     let records = match one_record(gateway, permitted, body, trace).await {
         Err(error) if operation.is_write() => return Err(Error::Written(Box::new(error))),
         records => records?,
@@ -144,6 +151,7 @@ pub(super) async fn record(
         }
         revealed => revealed?,
     };
+    trace.revealed(before.as_ref(), revealed.answer.as_ref());
     let mut answer = revealed.answer.unwrap_or(Value::Null);
     if let Some(fields) = operation.fields() {
         fields.pick(&mut answer);

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use self::alarm::{Alarm, refusal};
 use super::allowance::Allowance;
 use super::arrival::Arrival;
+use super::changes;
 use super::limit::Counted;
 use super::{Request, Response, verdict};
 use crate::error::Error;
@@ -23,13 +24,13 @@ use crate::exchange::Upload;
 use crate::gateway::{Gateway, Seen};
 use crate::operation::{AuthAction, Identity, Operation, OperationKind, RecordId, Route};
 use crate::principal::Principal;
-use crate::rules::{Dossier, RuleError};
+use crate::rules::{Dossier, Passed, RuleError};
 use crate::schema::Collection;
 use crate::sessions::SessionError;
 use crate::surface::Unnamed;
 use crate::telemetry::{
-    CodeLabels, Decision, DeniedLabels, ExchangeLabels, Note, Noted, RuleCost, RuleLabels, Secrets,
-    SecurityEvent, SecurityKind, UnnamedLabels, Verdict,
+    Changes, CodeLabels, Decision, DeniedLabels, ExchangeLabels, Note, Noted, RuleCost, RuleLabels,
+    Secrets, SecurityEvent, SecurityKind, UnnamedLabels, Verdict,
 };
 
 /// What servers write for a client that did not wait; nobody is sent it.
@@ -78,6 +79,8 @@ pub(super) struct Trace<'a> {
     /// Who somebody wants to log in as.
     identity: Option<String>,
     alarm: Option<Alarm>,
+    /// Taken down only while somebody looks on.
+    changes: Changes,
     withheld: Option<Ending>,
     ended: Option<(u16, Ending)>,
 }
@@ -117,6 +120,7 @@ impl<'a> Trace<'a> {
             has_token: has_token(&request.headers),
             identity: None,
             alarm: None,
+            changes: Changes::default(),
             withheld: None,
             ended: None,
         }
@@ -211,6 +215,25 @@ impl<'a> Trace<'a> {
             if let Some(token) = body.pointer(place) {
                 self.secrets.add_all(token);
             }
+        }
+    }
+
+    /// A copy to hold against what rules make of it; none where nobody would be told.
+    pub(super) fn copy(&self, value: Option<&Value>) -> Option<Value> {
+        value.filter(|_| self.gateway.log.has_onlooker()).cloned()
+    }
+
+    /// Takes down what rules made of a request.
+    pub(super) fn judged(&mut self, before: Option<&Value>, passed: &Passed) {
+        if self.gateway.log.has_onlooker() {
+            changes::of_request(&mut self.changes, before, passed);
+        }
+    }
+
+    /// Takes down what rules made of an answer, of which there is a copy.
+    pub(super) fn revealed(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        if let Some(before) = before {
+            changes::of_answer(&mut self.changes, before, after);
         }
     }
 
@@ -449,7 +472,7 @@ impl Drop for Trace<'_> {
         }
         if log.takes_decisions() {
             let decision = self.decision(status, ending, duration);
-            log.decide(decision, &self.secrets);
+            log.decide(decision, std::mem::take(&mut self.changes), &self.secrets);
         }
     }
 }

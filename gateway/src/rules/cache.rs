@@ -27,7 +27,7 @@ const FOLDER: &str = "cache";
 const PURPOSE: &str = "compiled rule";
 
 /// Changes when what a file holds is read otherwise.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The largest file that is read, in bytes: an interpreter's code has 40 MB.
 const FILE_BYTES: u64 = 256 << 20;

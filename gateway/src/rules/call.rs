@@ -102,6 +102,9 @@ pub(super) async fn before(
     if let Some(body) = body {
         state.put_body(body);
     }
+    if let Some(trace) = &dossier.trace {
+        trace.called("before", None);
+    }
     let start = Instant::now();
     let (making, rule, own) = (Arc::clone(engine), Arc::clone(&seat.rule), crossed.clone());
     let call = Box::pin(async move {
@@ -135,7 +138,19 @@ pub(super) async fn before(
         usage,
     };
     seat.told(&dossier, &outcome);
+    if let Some(trace) = &dossier.trace {
+        trace.ended("before", verdict(&ended), outcome.took);
+    }
     ended.map_err(|fault| seat.rule.faulted(fault))
+}
+
+/// A verdict in words, for a trace.
+fn verdict<T>(ended: &Result<Result<T, Denial>, Fault>) -> String {
+    match ended {
+        Ok(Ok(_)) => "allow".to_owned(),
+        Ok(Err(denial)) => format!("deny {}", denial.code),
+        Err(fault) => format!("fault {}", fault.code()),
+    }
 }
 
 /// What is left of a call that let the request pass. A body that the rule
@@ -214,6 +229,9 @@ impl Live {
         collection: &str,
         record: Document,
     ) -> Result<Result<Value, Denial>, Fault> {
+        if let Some(trace) = &self.dossier.trace {
+            trace.called("reveal", Some(collection));
+        }
         let start = self.begin(Place::Record, record);
         let called = match &mut self.instance {
             Some(Instance { store, hooks, .. }) => {
@@ -230,7 +248,7 @@ impl Live {
             Ok(Err(denial)) => Ok(Err(convert::denial(denial))),
             Err(error) => Err(fault(&error)),
         };
-        self.end(start, &ended);
+        self.end("reveal", start, &ended);
         ended
     }
 
@@ -255,6 +273,9 @@ impl Live {
         status: u16,
         body: Option<Document>,
     ) -> Result<Result<Option<Value>, Denial>, Fault> {
+        if let Some(trace) = &self.dossier.trace {
+            trace.called("after", None);
+        }
         let start = match body {
             Some(body) => self.begin(Place::Answer, body),
             None => self.begin_call(),
@@ -277,7 +298,7 @@ impl Live {
             Ok(Err(denial)) => Ok(Err(convert::denial(denial))),
             Err(error) => Err(fault(&error)),
         };
-        self.end(start, &ended);
+        self.end("after", start, &ended);
         ended
     }
 
@@ -302,9 +323,18 @@ impl Live {
         Instant::now()
     }
 
-    fn end<T>(&mut self, start: Instant, ended: &Result<Result<T, Denial>, Fault>) {
+    fn end<T>(
+        &mut self,
+        moment: &'static str,
+        start: Instant,
+        ended: &Result<Result<T, Denial>, Fault>,
+    ) {
         self.in_call = false;
-        self.outcome.took += start.elapsed();
+        let took = start.elapsed();
+        self.outcome.took += took;
+        if let Some(trace) = &self.dossier.trace {
+            trace.ended(moment, verdict(ended), took);
+        }
         match ended {
             Ok(Ok(_)) => self.outcome.allowed += 1,
             Ok(Err(_)) => self.outcome.denied += 1,

@@ -182,7 +182,7 @@ async fn compiled(
 
 /// Makes a component of a core module that carries its WIT, as Rust for
 /// `wasm32-unknown-unknown` and C come out of their compilers.
-fn lift(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
+pub(super) fn lift(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadProblem> {
     let unfit = |error: &dyn std::fmt::Display| LoadProblem::Unfit(format!("{error:#}"));
     if !bytes.starts_with(CORE) {
         return Ok(bytes.to_vec());
@@ -211,7 +211,7 @@ impl Source {
         }
     }
 
-    fn failed(&self, problem: LoadProblem) -> LoadError {
+    pub(super) fn failed(&self, problem: LoadProblem) -> LoadError {
         LoadError {
             name: self.name.clone(),
             file: self.file.clone(),

@@ -207,6 +207,7 @@ pub(super) fn manifest(manifest: types::Manifest) -> Manifest {
             })
             .collect(),
         drops: manifest.drops,
+        denials: manifest.denials,
     }
 }
 

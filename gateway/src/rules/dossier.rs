@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::Notes;
+use super::answers::Answers;
 use super::counters::{Counters, Key, NoRoom, Taken};
+use super::scene::Scene;
+use super::trace::Trace;
 use crate::exchange::Exchange;
 use crate::operation::{Operation, RecordId};
 use crate::schema::Collection;
@@ -36,8 +38,10 @@ const COSTS: usize = 64;
 pub struct Dossier {
     /// Names the request in what rules write to the log.
     id: String,
-    /// None only for calls outside a request, which have nothing to ask about.
-    upstream: Option<Arc<Upstream>>,
+    /// Who is asked.
+    answers: Answers,
+    /// Where host calls are written down; none in production.
+    pub(super) trace: Option<Arc<Trace>>,
     stored: OnceCell<Option<Arc<Value>>>,
     /// Answers to what rules asked of other records, by the question.
     read: Mutex<HashMap<(Standing, String), Found>>,
@@ -106,9 +110,22 @@ impl Dossier {
     ) -> Self {
         Self {
             id: id.to_owned(),
-            upstream: Some(upstream),
+            answers: Answers::PocketBase(upstream),
             reads_left: AtomicU32::new(reads),
             counted: Counted::on(Some(counters), false),
+            ..Self::default()
+        }
+    }
+
+    /// For a request that nobody sent: what PocketBase would answer is told, and what
+    /// is counted stays in the scene.
+    pub(super) fn told(scene: &Arc<Scene>, trace: Option<Arc<Trace>>, reads: u32) -> Self {
+        Self {
+            id: "laboratory".to_owned(),
+            answers: Answers::Told(Arc::clone(scene)),
+            trace,
+            reads_left: AtomicU32::new(reads),
+            counted: Counted::on(Some(Arc::clone(&scene.counters)), false),
             ..Self::default()
         }
     }
@@ -123,7 +140,7 @@ impl Dossier {
     pub(super) fn shadow(&self, reads: u32) -> Self {
         Self {
             id: self.id.clone(),
-            upstream: self.upstream.clone(),
+            answers: self.answers.clone(),
             reads_left: AtomicU32::new(reads),
             counted: Counted::on(self.counted.counters.clone(), true),
             ..Self::default()
@@ -136,7 +153,7 @@ impl Dossier {
     pub fn beside(&self) -> Self {
         Self {
             id: self.id.clone(),
-            upstream: self.upstream.clone(),
+            answers: self.answers.clone(),
             reads_left: AtomicU32::new(self.reads_left.load(Ordering::Relaxed)),
             counted: Counted::on(self.counted.counters.clone(), false),
             ..Self::default()
@@ -193,7 +210,7 @@ impl Dossier {
 
     /// Whether it is known what is stored, so that asking waits for nobody.
     pub(super) fn knows_stored(&self) -> bool {
-        self.upstream.is_none() || self.stored.initialized()
+        self.answers.are_at_hand() || self.stored.initialized()
     }
 
     /// The record as PocketBase holds it now, read at the first call.
@@ -202,22 +219,15 @@ impl Dossier {
         collection: &Arc<Collection>,
         id: &RecordId,
     ) -> Result<Option<Arc<Value>>, UpstreamError> {
-        let Some(upstream) = &self.upstream else {
-            return Ok(None);
-        };
-        let found = self.stored.get_or_try_init(|| async {
-            let (asked, collection, id) =
-                (Arc::clone(upstream), Arc::clone(collection), id.clone());
-            let reading = async move { asked.stored(&collection, &id).await };
-            Ok(on_request_threads(upstream, reading).await?.map(Arc::new))
-        });
+        let found = self
+            .stored
+            .get_or_try_init(|| self.answers.stored(collection, id));
         found.await.cloned()
     }
 
     /// The collection of this name; none where there is none, or no request.
     pub(super) fn collection(&self, name: &str) -> Option<Arc<Collection>> {
-        let schema = self.upstream.as_ref()?.schema();
-        schema.by_name(name).cloned()
+        self.answers.collection(name)
     }
 
     /// What PocketBase answers a question about other records; asked once, and
@@ -229,7 +239,9 @@ impl Dossier {
         operation: Operation,
         exchange: &Arc<Exchange>,
     ) -> Result<Read, ReadError> {
-        let upstream = self.upstream.as_ref().ok_or(ReadError::Nobody)?;
+        if matches!(self.answers, Answers::Nobody) {
+            return Err(ReadError::Nobody);
+        }
         let question = operation.upstream_path_and_query(collection);
         if let Some(found) = lock(&self.read).get(&(standing, question.clone())) {
             return Ok(Read::Known(found.clone()));
@@ -239,17 +251,8 @@ impl Dossier {
             .reads_left
             .try_update(Ordering::Relaxed, Ordering::Relaxed, take);
         taken.map_err(|_| ReadError::Exhausted)?;
-        let (asked, exchange, collection) = (
-            Arc::clone(upstream),
-            Arc::clone(exchange),
-            collection.to_owned(),
-        );
-        let reading = async move {
-            asked
-                .read(standing, &exchange, &collection, &operation)
-                .await
-        };
-        let found = on_request_threads(upstream, reading).await?;
+        let reading = self.answers.read(standing, collection, operation, exchange);
+        let found = reading.await.ok_or(ReadError::Nobody)??;
         lock(&self.read).insert((standing, question), found.clone());
         Ok(Read::Asked(found))
     }
@@ -322,17 +325,6 @@ fn short(mut text: String) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Asks PocketBase on the threads that serve requests, wherever the rule that
-/// asks may run: connections made on the slow lane would stay slow.
-async fn on_request_threads<T: Send + 'static>(
-    upstream: &Upstream,
-    asking: impl Future<Output = Result<T, UpstreamError>> + Send + 'static,
-) -> Result<T, UpstreamError> {
-    let asking = upstream.runtime().spawn(asking);
-    let asked = AbortOnDropHandle::new(asking).await;
-    asked.map_err(|error| UpstreamError::Away(error.to_string()))?
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ pub enum Fault {
     /// The guest trapped: a panic, an `unreachable`, a bad memory access.
     #[error("the rule trapped: {0}")]
     Trap(String),
+    /// The rule gave up, in its own words: an exception that is no denial, a panic.
+    #[error("the rule failed: {0}")]
+    Failed(String),
     /// More CPU than the rule may use.
     #[error("the rule used up its CPU time")]
     Cpu,
@@ -125,7 +128,7 @@ impl Fault {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Trap(_) => "rule_trap",
+            Self::Trap(_) | Self::Failed(_) => "rule_trap",
             Self::Cpu => "rule_cpu",
             Self::Deadline => "rule_deadline",
             Self::Memory => "rule_memory",
@@ -149,6 +152,7 @@ mod tests {
         let text = String::new;
         for fault in [
             Fault::Trap(text()),
+            Fault::Failed(text()),
             Fault::Cpu,
             Fault::Deadline,
             Fault::Memory,

@@ -4,6 +4,7 @@ mod counters;
 mod json;
 mod log;
 mod records;
+mod shown;
 mod types;
 mod wasi;
 
@@ -65,8 +66,10 @@ pub(super) struct CallState {
     pub(super) dossier: Arc<Dossier>,
     pub(super) voice: Voice,
     pub(super) documents: [Option<Document>; PLACES],
-    /// The records that the rule asked for. Their handles count on from the places above.
+    /// The documents that the rule asked for. Their handles count on from the places above.
     found: Vec<Option<Document>>,
+    /// How many the instance had in earlier calls: their handles stand for nothing any more.
+    found_before: usize,
     pub(super) status: u16,
     /// Whether the moment is `before`: only then a list or a subscription can be narrowed.
     pub(super) is_before: bool,
@@ -132,6 +135,7 @@ impl CallState {
             voice: Voice::Full,
             documents: [principal, None, None, None, None],
             found: Vec::new(),
+            found_before: 0,
             status: 0,
             is_before: false,
             narrowing: None,
@@ -153,6 +157,7 @@ impl CallState {
     pub(super) fn inherit(mut self, from: &mut Self) -> Self {
         self.memory = std::mem::replace(&mut from.memory, MemoryLimit::new(0));
         self.wasi = from.wasi.take();
+        self.found_before = from.found_before + from.found.len();
         self
     }
 

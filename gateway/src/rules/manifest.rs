@@ -17,6 +17,9 @@ pub struct Manifest {
     pub removes: Vec<Removal>,
     /// Whether `reveal` may deny one record of many.
     pub drops: bool,
+    /// The codes of its denials, as far as it tells them.
+    #[serde(default)]
+    pub denials: Vec<String>,
 }
 
 /// The moments a rule implements.

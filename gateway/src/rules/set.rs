@@ -12,7 +12,9 @@ use super::component::{self, Rule, Source, hex};
 use super::engine::Engine;
 use super::history::Module;
 use super::problem::LoadError;
+use super::scene::Scene;
 use super::tally::Tallies;
+use super::trace::Trace;
 use super::{Dossier, Settings};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
@@ -206,6 +208,13 @@ impl Generation {
     pub fn dossier(&self, id: &str, upstream: Arc<Upstream>) -> Dossier {
         let counters = Arc::clone(&self.engine.counters);
         Dossier::new(id, upstream, counters, self.reads)
+    }
+
+    /// The same for a request that nobody sent. With a trace, what rules ask of the
+    /// gateway is written down there.
+    #[must_use]
+    pub fn dossier_of(&self, scene: &Arc<Scene>, trace: Option<Arc<Trace>>) -> Dossier {
+        Dossier::told(scene, trace, self.reads)
     }
 
     /// The same for rules of this request that are in shadow.

@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use super::decisions::{Decision, Leaks};
 use super::mask::Secrets;
 use super::metrics::{DroppedLabels, Metrics, SecurityLabels};
+use super::onlook::{Changes, Gallery, Onlooker};
 use super::security::{SecurityEvent, SecurityKind};
 use super::stream::{Bounds, Entry, Place, Rotation, Stream, Told};
 use super::veil::{Telling, Veil};
@@ -60,6 +61,7 @@ pub struct Log {
     is_traced: bool,
     decisions: Stream,
     security: Stream,
+    gallery: Gallery,
     dropped: Family<DroppedLabels, Counter>,
     events: Family<SecurityLabels, Counter>,
 }
@@ -90,6 +92,7 @@ impl Log {
             is_traced: settings.decisions == Destination::Stdout,
             decisions: stream(DECISIONS, &settings.decisions),
             security: stream(SECURITY, &settings.security),
+            gallery: Gallery::default(),
             dropped: metrics.log_lines_dropped.clone(),
             events: metrics.security_events.clone(),
         }
@@ -120,18 +123,39 @@ impl Log {
     /// Whether anybody wants the lines of exchanges: if not, none need be made.
     #[must_use]
     pub fn takes_decisions(&self) -> bool {
+        self.has_onlooker() || self.writes_decisions()
+    }
+
+    fn writes_decisions(&self) -> bool {
         !self.is_traced || tracing::enabled!(target: super::DECISIONS_TARGET, tracing::Level::INFO)
+    }
+
+    /// Lets somebody look on who has room for so many exchanges; none if somebody does already.
+    #[must_use]
+    pub fn let_look_on(&self, room: usize) -> Option<Onlooker> {
+        self.gallery.enter(room)
+    }
+
+    /// Whether somebody looks on, who wants to know what rules changed.
+    #[must_use]
+    pub fn has_onlooker(&self) -> bool {
+        self.gallery.is_taken()
     }
 
     /// Writes the line of an exchange, secrets masked. One with a secret left in
     /// it is dropped, and that is told.
-    pub fn decide(&self, mut decision: Decision, secrets: &Secrets) {
+    pub fn decide(&self, mut decision: Decision, changes: Changes, secrets: &Secrets) {
         decision.mask(secrets);
         match decision.print(secrets) {
-            Ok(line) => self.decisions.send(Entry {
-                line,
-                told: Told::Decision(Box::new(decision)),
-            }),
+            Ok(line) => {
+                self.gallery.show(&decision, changes, secrets);
+                if self.writes_decisions() {
+                    self.decisions.send(Entry {
+                        line,
+                        told: Told::Decision(Box::new(decision)),
+                    });
+                }
+            }
             Err(Leaks) => self.withhold(decision),
         }
     }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// How long a child may take to end by itself.
@@ -40,7 +42,8 @@ pub struct ChildError {
 
 impl Child {
     /// Starts PocketBase, and starts it again whenever it ends, until the token
-    /// is cancelled; then it is asked to end and waited for.
+    /// is cancelled; then it is asked to end and waited for. `ended` is notified of
+    /// every end that nobody asked for.
     ///
     /// # Errors
     ///
@@ -48,9 +51,10 @@ impl Child {
     pub fn supervise(
         self,
         stop: CancellationToken,
+        ended: Arc<Notify>,
     ) -> Result<tokio::task::JoinHandle<()>, ChildError> {
         let first = self.spawn()?;
-        Ok(tokio::spawn(self.look_after(first, stop)))
+        Ok(tokio::spawn(self.look_after(first, stop, ended)))
     }
 
     fn spawn(&self) -> Result<tokio::process::Child, ChildError> {
@@ -92,14 +96,22 @@ impl Child {
         Ok(child)
     }
 
-    async fn look_after(self, first: tokio::process::Child, stop: CancellationToken) {
+    async fn look_after(
+        self,
+        first: tokio::process::Child,
+        stop: CancellationToken,
+        notice: Arc<Notify>,
+    ) {
         let mut child = Some(first);
         let mut wait = WAITS.0;
         loop {
             let started = tokio::time::Instant::now();
             if let Some(running) = &mut child {
                 tokio::select! {
-                    ended = running.wait() => tracing::error!(?ended, "PocketBase ended; starting it again"),
+                    ended = running.wait() => {
+                        tracing::error!(?ended, "PocketBase ended; starting it again");
+                        notice.notify_one();
+                    }
                     () = stop.cancelled() => return end(running).await,
                 }
             }

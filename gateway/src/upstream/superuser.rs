@@ -38,6 +38,8 @@ pub(super) enum Purpose {
     Forwarding,
     /// Reading at the start where links in mails lead, and who logs in by `OAuth2`.
     Addresses,
+    /// Reading PocketBase's own rules, to write a configuration.
+    Survey,
     /// Watching records and accounts.
     Feed,
 }

@@ -119,6 +119,7 @@ impl From<Manifest> for types::Manifest {
                 .map(|(collection, field)| types::Removal { collection, field })
                 .collect(),
             drops: manifest.drops,
+            denials: manifest.denials,
         }
     }
 }

@@ -15,6 +15,10 @@ impl Document {
         unsafe { &*std::ptr::from_ref(lent).cast::<crate::Document>() }
     }
 
+    pub(crate) fn parse(text: &str) -> Result<Self, EditError> {
+        json::parse(text).map(Self).map_err(Into::into)
+    }
+
     pub(crate) fn get(&self, pointer: &str) -> Option<Value> {
         self.0.get(pointer).map(Into::into)
     }

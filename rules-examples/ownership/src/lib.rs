@@ -38,7 +38,9 @@ impl Rule for Ownership {
         if self.0.creators_are_owners {
             operations.push(Operation::Create);
         }
-        let manifest = Manifest::hooks(hooks).operations(operations);
+        let manifest = Manifest::hooks(hooks)
+            .operations(operations)
+            .denials([OWNERSHIP_REQUIRED]);
         self.0
             .hide
             .iter()

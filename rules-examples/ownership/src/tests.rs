@@ -211,11 +211,14 @@ fn what_is_hidden_is_seen_by_its_owner_only() {
 #[test]
 fn the_manifest_names_what_the_settings_ask_for() {
     let operations = [Operation::Update, Operation::Delete];
-    let plain = Manifest::hooks([Hook::Before]).operations(operations);
+    let plain = Manifest::hooks([Hook::Before])
+        .operations(operations)
+        .denials(["ownership_required"]);
     assert_eq!(*rule().manifest(), plain);
     let rule = TestRule::<Ownership>::configure(json!({"hide": ["email"]})).unwrap();
     let hiding = Manifest::hooks([Hook::Before, Hook::Reveal])
         .operations(operations)
+        .denials(["ownership_required"])
         .removes_anywhere("email");
     assert_eq!(*rule.manifest(), hiding);
 }

@@ -44,7 +44,9 @@ impl Rule for Quota {
     }
 
     fn manifest(&self) -> Manifest {
-        Manifest::hooks([Hook::Before]).operations([Operation::Create])
+        Manifest::hooks([Hook::Before])
+            .operations([Operation::Create])
+            .denials(["quota_used_up", "log_in_first"])
     }
 
     fn before(&self, request: &Request) -> Verdict {

@@ -49,7 +49,9 @@ impl Rule for UploadQuota {
     }
 
     fn manifest(&self) -> Manifest {
-        Manifest::hooks([Hook::Before]).operations([Operation::Create, Operation::Update])
+        Manifest::hooks([Hook::Before])
+            .operations([Operation::Create, Operation::Update])
+            .denials(["upload_quota_used_up", "log_in_first"])
     }
 
     fn before(&self, request: &Request) -> Verdict {

@@ -23,6 +23,7 @@ export function configure(text) {
     collections: [],
     removes: settings.hide.map((field) => ({ collection: null, field })),
     drops: false,
+    denials: [],
   };
 }
 

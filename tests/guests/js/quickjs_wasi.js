@@ -13,6 +13,7 @@ export function configure(text) {
     collections: [],
     removes: [],
     drops: false,
+    denials: [],
   };
 }
 

@@ -35,6 +35,7 @@ class WitWorld(World):
             collections=[],
             removes=[Removal(collection=None, field=field) for field in hide],
             drops=False,
+            denials=[],
         )
 
     def before(self, request):

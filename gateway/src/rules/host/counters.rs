@@ -15,16 +15,21 @@ impl counters::Host for CallState {
         seconds: u64,
     ) -> wasmtime::Result<Result<i64, Fault>> {
         self.count()?;
-        if seconds == 0 {
+        let traced = self.dossier.trace.is_some();
+        let asked = traced.then(|| vec![key.clone().into(), amount.into(), seconds.into()]);
+        let counted = if seconds == 0 {
             let problem = "a counter lasts for at least a second".to_owned();
-            return Ok(Err(Fault::NotGranted(problem)));
-        }
-        let key = Key {
-            rule: self.terms.name.to_string(),
-            key,
+            Err(Fault::NotGranted(problem))
+        } else {
+            let key = Key {
+                rule: self.terms.name.to_string(),
+                key,
+            };
+            let counted = self
+                .dossier
+                .count(key, amount, Duration::from_secs(seconds));
+            counted.map_err(|_| Fault::Exhausted)
         };
-        let lasts = Duration::from_secs(seconds);
-        let counted = self.dossier.count(key, amount, lasts);
-        Ok(counted.map_err(|_| Fault::Exhausted))
+        Ok(self.told("counters.add", |_| asked.unwrap_or_default(), counted))
     }
 }

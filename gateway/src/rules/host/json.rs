@@ -3,12 +3,29 @@
 use serde_json::Value;
 use wasmtime::component::Resource;
 
+use super::shown::{of, word_for};
 use super::{CallState, DocumentHandle, PLACES, Place};
 use crate::rules::bindings::hapta::rule::json::{self, EditError};
 use crate::rules::convert;
 use crate::rules::document::{self, Document};
 
-impl json::Host for CallState {}
+impl json::Host for CallState {
+    fn parse(
+        &mut self,
+        text: String,
+    ) -> wasmtime::Result<Result<Resource<DocumentHandle>, EditError>> {
+        self.count()?;
+        let parsed = if self.weigh(text.len()) {
+            match document::parse_edit(&text) {
+                Ok(own) => Ok(self.hand_out(Document::editable(own))),
+                Err(error) => Err(convert::edit_error(error)),
+            }
+        } else {
+            Err(EditError::TooLarge)
+        };
+        Ok(self.told("json.parse", |_| vec![text.into()], parsed))
+    }
+}
 
 impl json::HostDocument for CallState {
     fn get(
@@ -17,10 +34,11 @@ impl json::HostDocument for CallState {
         pointer: String,
     ) -> wasmtime::Result<Option<json::Value>> {
         self.count()?;
-        Ok(self
-            .behind(&handle)
-            .and_then(|document| document.get(&pointer))
-            .map(convert::seen))
+        let document = self.behind(&handle);
+        let value = document.and_then(|document| document.get(&pointer));
+        let value = value.map(convert::seen);
+        let asked = |_: &Self| vec![word_for(&handle), pointer.into()];
+        Ok(self.told("document.get", asked, value))
     }
 
     fn keys(
@@ -29,10 +47,10 @@ impl json::HostDocument for CallState {
         pointer: String,
     ) -> wasmtime::Result<Vec<String>> {
         self.count()?;
-        Ok(self
-            .behind(&handle)
-            .map(|document| document.keys(&pointer))
-            .unwrap_or_default())
+        let document = self.behind(&handle);
+        let keys = document.map(|document| document.keys(&pointer));
+        let asked = |_: &Self| vec![word_for(&handle), pointer.into()];
+        Ok(self.told("document.keys", asked, keys.unwrap_or_default()))
     }
 
     fn length(
@@ -44,12 +62,16 @@ impl json::HostDocument for CallState {
         let length = self
             .behind(&handle)
             .and_then(|document| document.length(&pointer));
-        Ok(length.and_then(|length| u32::try_from(length).ok()))
+        let length = length.and_then(|length| u32::try_from(length).ok());
+        let asked = |_: &Self| vec![word_for(&handle), pointer.into()];
+        Ok(self.told("document.length", asked, length))
     }
 
     fn text(&mut self, handle: Resource<DocumentHandle>) -> wasmtime::Result<String> {
         self.count()?;
-        Ok(self.behind(&handle).map(Document::text).unwrap_or_default())
+        let text = self.behind(&handle).map(Document::text);
+        let asked = |_: &Self| vec![word_for(&handle)];
+        Ok(self.told("document.text", asked, text.unwrap_or_default()))
     }
 
     fn set(
@@ -60,13 +82,20 @@ impl json::HostDocument for CallState {
     ) -> wasmtime::Result<Result<(), EditError>> {
         self.count()?;
         let size = pointer.len() + convert::size(&to);
-        if !self.weigh(size) {
-            return Ok(Err(EditError::TooLarge));
-        }
-        Ok(self.edit(&handle, |document| {
-            let to: Value = convert::value(to)?;
-            document.set(&pointer, to)
-        }))
+        let shown = self.dossier.trace.is_some().then(|| of(&to));
+        let done = if self.weigh(size) {
+            self.edit(&handle, |document| {
+                let to: Value = convert::value(to)?;
+                document.set(&pointer, to)
+            })
+        } else {
+            Err(EditError::TooLarge)
+        };
+        let asked = |_: &Self| {
+            let of = word_for(&handle);
+            vec![of, pointer.into(), shown.unwrap_or_default()]
+        };
+        Ok(self.told("document.set", asked, done))
     }
 
     fn remove(
@@ -75,12 +104,14 @@ impl json::HostDocument for CallState {
         pointer: String,
     ) -> wasmtime::Result<Result<(), EditError>> {
         self.count()?;
-        Ok(self.edit(&handle, |document| document.remove(&pointer)))
+        let done = self.edit(&handle, |document| document.remove(&pointer));
+        let asked = |_: &Self| vec![word_for(&handle), pointer.into()];
+        Ok(self.told("document.remove", asked, done))
     }
 
     fn drop(&mut self, handle: Resource<DocumentHandle>) -> wasmtime::Result<()> {
         // A document with a place belongs to the call; one that was found, to its handle.
-        let found = found_at(&handle).and_then(|at| self.found.get_mut(at));
+        let found = self.found_at(&handle).and_then(|at| self.found.get_mut(at));
         if let Some(found) = found {
             *found = None;
         }
@@ -89,20 +120,28 @@ impl json::HostDocument for CallState {
 }
 
 impl CallState {
-    fn behind(&self, handle: &Resource<DocumentHandle>) -> Option<&Document> {
-        let slot = match found_at(handle) {
+    pub(super) fn behind(&self, handle: &Resource<DocumentHandle>) -> Option<&Document> {
+        let slot = match self.found_at(handle) {
             Some(at) => self.found.get(at),
             None => self.documents.get(usize::try_from(handle.rep()).ok()?),
         };
         slot.and_then(Option::as_ref)
     }
 
-    /// A handle to a record that the rule asked for.
+    /// A handle to a document that the rule asked for.
     pub(super) fn hand_out(&mut self, document: Document) -> Resource<DocumentHandle> {
-        // As many as the call may make host calls: it fits.
-        let number = u32::try_from(PLACES + self.found.len()).unwrap_or(u32::MAX);
+        // As many as a call may make host calls: it fits.
+        let number = self.found_before + PLACES + self.found.len();
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
         self.found.push(Some(document));
         Resource::new_own(number)
+    }
+
+    /// Where among the documents that were asked for in this call; none for one with a
+    /// place, and for one of an earlier call.
+    fn found_at(&self, handle: &Resource<DocumentHandle>) -> Option<usize> {
+        let number = usize::try_from(handle.rep()).ok()?;
+        number.checked_sub(PLACES)?.checked_sub(self.found_before)
     }
 
     fn edit(
@@ -110,7 +149,7 @@ impl CallState {
         handle: &Resource<DocumentHandle>,
         change: impl FnOnce(&mut Document) -> Result<(), document::EditError>,
     ) -> Result<(), EditError> {
-        let slot = match found_at(handle) {
+        let slot = match self.found_at(handle) {
             Some(at) => self.found.get_mut(at),
             None => usize::try_from(handle.rep())
                 .ok()
@@ -122,11 +161,6 @@ impl CallState {
             None => Err(EditError::ReadOnly),
         }
     }
-}
-
-/// Where among the records that were asked for; none for a document with a place.
-fn found_at(handle: &Resource<DocumentHandle>) -> Option<usize> {
-    usize::try_from(handle.rep()).ok()?.checked_sub(PLACES)
 }
 
 /// A handle to one of the call's documents.

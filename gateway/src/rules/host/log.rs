@@ -25,6 +25,9 @@ impl CallState {
             return;
         };
         self.lines = left;
+        if let Some(trace) = &self.dossier.trace {
+            trace.said(message);
+        }
         let Some(request) = self.dossier.id() else {
             return;
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::component::Resource;
 
+use super::shown::parameters as bound;
 use super::{CallState, DocumentHandle};
 use crate::exchange::Touched;
 use crate::filter::{Filter, FilterError};
@@ -25,6 +26,86 @@ impl records::Host for CallState {
         standing: records::Standing,
     ) -> wasmtime::Result<Result<Option<Resource<DocumentHandle>>, Fault>> {
         self.count()?;
+        let asked = self.asked_of(&collection, standing, || vec![id.clone().into()]);
+        let found = self.found(collection, id, standing).await?;
+        Ok(self.told("records.get", |_| asked, found))
+    }
+
+    async fn first(
+        &mut self,
+        collection: String,
+        filter: String,
+        parameters: Vec<(String, Value)>,
+        sort: String,
+        standing: records::Standing,
+    ) -> wasmtime::Result<Result<Option<Resource<DocumentHandle>>, Fault>> {
+        self.count()?;
+        let asked = self.asked_of(&collection, standing, || {
+            vec![
+                filter.clone().into(),
+                bound(&parameters),
+                sort.clone().into(),
+            ]
+        });
+        let query = Query {
+            filter,
+            parameters,
+            sort,
+            counts: false,
+        };
+        let found = self.first_found(collection, query, standing).await?;
+        Ok(self.told("records.first", |_| asked, found))
+    }
+
+    async fn count(
+        &mut self,
+        collection: String,
+        filter: String,
+        parameters: Vec<(String, Value)>,
+        standing: records::Standing,
+    ) -> wasmtime::Result<Result<u64, Fault>> {
+        self.count()?;
+        let asked = self.asked_of(&collection, standing, || {
+            vec![filter.clone().into(), bound(&parameters)]
+        });
+        let query = Query {
+            filter,
+            parameters,
+            sort: String::new(),
+            counts: true,
+        };
+        let counted = self.counted(collection, query, standing).await?;
+        Ok(self.told("records.count", |_| asked, counted))
+    }
+}
+
+impl CallState {
+    /// What was asked, to be written down; nothing where nobody wants to read it.
+    fn asked_of(
+        &self,
+        collection: &str,
+        standing: records::Standing,
+        more: impl FnOnce() -> Vec<serde_json::Value>,
+    ) -> Vec<serde_json::Value> {
+        if self.dossier.trace.is_none() {
+            return Vec::new();
+        }
+        let standing = match standing {
+            records::Standing::Caller => "caller",
+            records::Standing::Gateway => "gateway",
+        };
+        let mut asked = vec![collection.into()];
+        asked.extend(more());
+        asked.push(standing.into());
+        asked
+    }
+
+    async fn found(
+        &mut self,
+        collection: String,
+        id: String,
+        standing: records::Standing,
+    ) -> wasmtime::Result<Result<Option<Resource<DocumentHandle>>, Fault>> {
         let standing = convert::standing(standing);
         let collection = match self.readable(&collection, standing) {
             Ok(collection) => collection,
@@ -53,22 +134,13 @@ impl records::Host for CallState {
         }
     }
 
-    async fn first(
+    async fn first_found(
         &mut self,
         collection: String,
-        filter: String,
-        parameters: Vec<(String, Value)>,
-        sort: String,
+        query: Query,
         standing: records::Standing,
     ) -> wasmtime::Result<Result<Option<Resource<DocumentHandle>>, Fault>> {
-        self.count()?;
         let standing = convert::standing(standing);
-        let query = Query {
-            filter,
-            parameters,
-            sort,
-            counts: false,
-        };
         match self.asked(&collection, query, standing) {
             Ok((collection, operation)) => {
                 self.check_chain(standing, |touched| touched.has_some_of(&collection))?;
@@ -78,21 +150,13 @@ impl records::Host for CallState {
         }
     }
 
-    async fn count(
+    async fn counted(
         &mut self,
         collection: String,
-        filter: String,
-        parameters: Vec<(String, Value)>,
+        query: Query,
         standing: records::Standing,
     ) -> wasmtime::Result<Result<u64, Fault>> {
-        self.count()?;
         let standing = convert::standing(standing);
-        let query = Query {
-            filter,
-            parameters,
-            sort: String::new(),
-            counts: true,
-        };
         let (collection, operation) = match self.asked(&collection, query, standing) {
             Ok(asked) => asked,
             Err(fault) => return Ok(Err(fault)),
