@@ -19,13 +19,19 @@ const DEBIAN_COMPILERS: [&str; 4] = ["clang-22", "clang-21", "clang-20", "clang-
 struct Compiler {
     command: Command,
     target: &'static str,
+    /// What puts the stack below all else. Zig knows no such word, and does so by itself.
+    stack: &'static [&'static str],
 }
+
+/// One that overflows ends the call then, and writes over nothing.
+const STACK_FIRST: &[&str] = &["-Wl,--stack-first"];
 
 /// Compiles and links the folder's files with the SDK's, and makes a component of them.
 pub(super) fn make(shop: &mut Shop<'_>) -> Result<Vec<u8>, WorkshopError> {
     let Compiler {
         mut command,
         target,
+        stack,
     } = compiler(&shop.project.folder)?;
     let project = shop.project;
     let sdk = project.folder.join(FOLDER).join("c");
@@ -39,9 +45,8 @@ pub(super) fn make(shop: &mut Shop<'_>) -> Result<Vec<u8>, WorkshopError> {
             "-flto",
             "-s",
             "-Wl,-z,stack-size=65536",
-            // Below all else: one that overflows ends the call, and writes over nothing.
-            "-Wl,--stack-first",
         ])
+        .args(stack)
         .args(["-Wall", "-Wextra", "-Wno-deprecated", "-I"])
         .arg(&sdk);
     command.args(sources(project)?);
@@ -79,7 +84,7 @@ fn compiler(folder: &Path) -> Result<Compiler, WorkshopError> {
     if let Some(sdk) = env::var_os("WASI_SDK_PATH") {
         let clang = Path::new(&sdk).join("bin/clang");
         if clang.exists() {
-            return Ok(Compiler::new(&clang, &[], "wasm32-wasip1"));
+            return Ok(Compiler::new(&clang, &[], "wasm32-wasip1", STACK_FIRST));
         }
         return Err(WorkshopError::Missing {
             tool: clang.display().to_string(),
@@ -87,13 +92,13 @@ fn compiler(folder: &Path) -> Result<Compiler, WorkshopError> {
         });
     }
     if let Some(zig) = on_path("zig") {
-        return Ok(Compiler::new(&zig, &["cc"], "wasm32-wasi"));
+        return Ok(Compiler::new(&zig, &["cc"], "wasm32-wasi", &[]));
     }
     let debian = DEBIAN_COMPILERS.iter().find_map(|name| on_path(name));
     if let Some(clang) = debian
         && Path::new(DEBIAN_LIBRARY).exists()
     {
-        return Ok(Compiler::new(&clang, &[], "wasm32-wasi"));
+        return Ok(Compiler::new(&clang, &[], "wasm32-wasi", STACK_FIRST));
     }
     let of_folder = folder.join(".venv/bin/python");
     let pythons = [of_folder.exists().then_some(of_folder), on_path("python3")];
@@ -105,6 +110,7 @@ fn compiler(folder: &Path) -> Result<Compiler, WorkshopError> {
             &python,
             &["-m", "ziglang", "cc"],
             "wasm32-wasi",
+            &[],
         ));
     }
     Err(WorkshopError::Missing {
@@ -114,9 +120,18 @@ fn compiler(folder: &Path) -> Result<Compiler, WorkshopError> {
 }
 
 impl Compiler {
-    fn new(program: &Path, arguments: &[&str], target: &'static str) -> Self {
+    fn new(
+        program: &Path,
+        arguments: &[&str],
+        target: &'static str,
+        stack: &'static [&'static str],
+    ) -> Self {
         let mut command = Command::new(program);
         command.args(arguments);
-        Self { command, target }
+        Self {
+            command,
+            target,
+            stack,
+        }
     }
 }
