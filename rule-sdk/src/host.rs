@@ -74,7 +74,9 @@ pub fn after<R: Rule>(
 
 /// Tells the operator of a panic, which ends the call here.
 fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
-    wit::hapta::rule::types::fail(&panic.to_string());
+    let said = panic.payload_as_str().unwrap_or("a panic without words");
+    let place = panic.location().map(|place| format!(", at {place}"));
+    wit::hapta::rule::types::fail(&format!("{said}{}", place.unwrap_or_default()));
 }
 
 /// The configured rule. A gateway that forgot to configure it gets a denial.
