@@ -235,6 +235,7 @@ async fn notes_and_lines_of_the_log_are_all_of_them() {
         headers = { "X-From" = "here", authorization = "a token" }
         query = { expand = "team" }
         body = { identity = "ada@example.com", password = "secret" }
+        expect = "allow"
         notes = { before = "noted", x-from = "here", expand = "team", "/identity" = "ada@example.com", "/password" = "[masked]" }
     "#;
     passes("noter", tests).await;
@@ -245,7 +246,7 @@ async fn notes_and_lines_of_the_log_are_all_of_them() {
         &["notes differs", "+   \"before\": \"noted\""],
     )
     .await;
-    let log = "grants = [\"hapta:rule/log\"]\n[settings]\nmessage = \"seen\"\ntimes = 2\n[[case]]\nname = \"x\"\nrequest = \"list posts\"\nlog = ";
+    let log = "grants = [\"hapta:rule/log\"]\n[settings]\nmessage = \"seen\"\ntimes = 2\n[[case]]\nname = \"x\"\nrequest = \"list posts\"\nexpect = \"allow\"\nlog = ";
     passes("logger", &format!("{log}[\"seen 1\", \"seen 2\"]")).await;
     fails(
         "logger",
