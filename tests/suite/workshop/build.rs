@@ -400,7 +400,7 @@ async fn a_rule_that_is_named_is_held_to_the_cases_of_the_folder() {
     let folder = workshop.begin("own-posts", "c").await;
     fs::rename(folder.join("tests.toml"), workshop.at("cases.toml")).expect("moves it");
     edit(&folder.join("rule.toml"), |rule| {
-        format!("tests = \"../cases.toml\"\n{rule}")
+        rule.replace("tests.toml", "../cases.toml")
     });
     workshop.hapta(&["build", text(&folder)]).await.well();
     let rule = workshop.at("named.wasm");
